@@ -1,0 +1,13 @@
+//! The 1on1 domain: people, pairs, meetings, what may be talked about, and what the manager reads just before.
+//!
+//! Map: [`people`] who there is; [`meeting`] and [`cadence`] when they meet; [`ownership`] which document belongs to
+//! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds.
+//! Knows nothing of Automerge, SQL or the network.
+
+pub mod brief;
+pub mod cadence;
+pub mod catalog;
+pub mod meeting;
+pub mod ownership;
+pub mod people;
+pub mod suggestion;
