@@ -1,2 +1,59 @@
-//! .
-fn main() {}
+//! The project's chores: `cargo xtask demo | test | ci | tidy`.
+//!
+//! Each chore runs the commands a person would type and fails when one of them fails. Knows nothing of the product's
+//! code: it builds and starts binaries.
+
+mod chores;
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the taiwa workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Builds the server, fills ./data with a demo company, prints invitation links and stays up.
+    Demo {
+        /// Plays the story once with real phones in a temporary folder, checks every step, and ends.
+        #[arg(long)]
+        once: bool,
+        /// Seed of the demo company.
+        #[arg(long, default_value_t = 20_240_401)]
+        seed: u64,
+    },
+    /// Runs every test; says loudly what is skipped for want of PostgreSQL or Node.
+    Test,
+    /// What CI runs: formatting, lints, documentation, tidy, tests; prints the seconds of each step.
+    Ci,
+    /// Checks the rules of CONTRIBUTING.md that a machine can check.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Demo { once, seed } => chores::demo(&root(), once, seed),
+        Chore::Test => chores::test(&root()),
+        Chore::Ci => chores::ci(&root()),
+        Chore::Tidy => chores::tidy(&root()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}

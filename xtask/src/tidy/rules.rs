@@ -1,0 +1,85 @@
+//! The import table, the doors and the avoided words, as data.
+//!
+//! CONTRIBUTING.md explains them; this file decides. A module that is not listed may use everything.
+
+/// Folders whose Rust files are checked.
+pub(super) const SOURCE_FOLDERS: [&str; 5] = ["shared/src", "mobile-core/src", "server/src", "tests/src", "xtask/src"];
+
+/// Words for people and meetings that the product does not use, in any text.
+pub(super) const AVOIDED_WORDS: [&str; 2] = ["\u{90e8}\u{4e0b}", "\u{9762}\u{8ac7}"];
+
+/// What a module of the workspace may use of the workspace besides itself. Paths are `crate::module`, a prefix of what
+/// is used; the crate's name is its folder's.
+pub(super) struct Imports {
+    /// The module.
+    pub(super) module: &'static str,
+    /// What it may use.
+    pub(super) may_use: &'static [&'static str],
+}
+
+/// Who may import whom.
+pub(super) const IMPORTS: &[Imports] = &[
+    Imports { module: "shared::ids", may_use: &["shared::time"] },
+    Imports { module: "shared::time", may_use: &[] },
+    Imports { module: "shared::domain", may_use: &["shared::ids", "shared::time"] },
+    Imports { module: "shared::documents", may_use: &["shared::ids", "shared::time", "shared::domain"] },
+    // Access is the word both use for what a peer may do; the engine knows nothing else of the domain.
+    Imports { module: "shared::sync", may_use: &["shared::ids", "shared::time", "shared::domain::ownership::Access"] },
+    Imports { module: "shared::protocol", may_use: &["shared::ids", "shared::time", "shared::domain"] },
+    Imports { module: "mobile-core::store", may_use: &["shared"] },
+    Imports { module: "mobile-core::http", may_use: &["shared"] },
+    Imports { module: "mobile-core::sync", may_use: &["shared", "mobile-core::store"] },
+    Imports {
+        module: "mobile-core::session",
+        may_use: &["shared", "mobile-core::store", "mobile-core::http", "mobile-core::sync"],
+    },
+    Imports { module: "mobile-core::api", may_use: &["shared", "mobile-core::session"] },
+    Imports { module: "server::store", may_use: &["shared"] },
+    Imports { module: "server::bus", may_use: &["shared"] },
+    Imports { module: "server::clock", may_use: &["shared"] },
+    Imports { module: "server::auth", may_use: &["shared", "server::store", "server::bus", "server::clock"] },
+    Imports { module: "server::records", may_use: &["shared", "server::store", "server::bus", "server::clock"] },
+    Imports {
+        module: "server::sync",
+        may_use: &[
+            "shared::ids",
+            "shared::time",
+            "shared::domain",
+            "shared::sync",
+            // The server makes a document's first change and never looks into one.
+            "shared::documents::genesis",
+            "server::store",
+            "server::bus",
+            "server::clock",
+            "server::records::access",
+        ],
+    },
+];
+
+/// A third-party crate and the only places that may name it.
+pub(super) struct Door {
+    /// The crate, as written in paths.
+    pub(super) krate: &'static str,
+    /// Prefixes of paths of files; with the workspace's own crates in front.
+    pub(super) files: &'static [&'static str],
+}
+
+/// One door per third-party crate.
+pub(super) const DOORS: &[Door] = &[
+    Door { krate: "sqlx", files: &["server/src/store/", "mobile-core/src/store/"] },
+    Door { krate: "axum", files: &["server/src/http/", "server/src/sync/attach.rs"] },
+    Door { krate: "tokio_tungstenite", files: &["mobile-core/src/sync/", "tests/src/"] },
+    Door { krate: "reqwest", files: &["mobile-core/src/http/", "tests/src/"] },
+    Door { krate: "uniffi", files: &["mobile-core/src/api/", "mobile-core/src/lib.rs"] },
+    Door { krate: "jsonwebtoken", files: &["server/src/auth/token", "tests/src/"] },
+    Door { krate: "argon2", files: &["server/src/auth/password"] },
+    Door { krate: "governor", files: &["server/src/http/"] },
+    Door { krate: "automerge", files: &["shared/src/documents/", "shared/src/sync/", "tests/src/"] },
+    Door { krate: "minicbor", files: &["shared/src/sync/wire", "shared/src/documents/"] },
+    Door { krate: "chacha20poly1305", files: &["mobile-core/src/store/"] },
+    Door { krate: "csv", files: &["server/src/records/", "tests/src/"] },
+    Door { krate: "syn", files: &["xtask/src/tidy/"] },
+];
+
+/// Names of automerge that open a document; the sync engine uses none of them.
+pub(super) const OPENS_A_DOCUMENT: [&str; 4] = ["AutoCommit", "Automerge", "ReadDoc", "Transactable"];
