@@ -1,1 +1,3 @@
-//! .
+//! The taiwa server: records, document hub, sign-in.
+
+pub mod bus;
