@@ -1,0 +1,3 @@
+//! The demo company, served or played once.
+
+fn main() {}

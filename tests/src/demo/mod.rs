@@ -1,0 +1,6 @@
+//! The demo: a generated company, and the story that `cargo xtask demo --once` plays with real phones.
+//!
+//! Uses the product as its users do: the server's commands, the phone core's public API, real sockets.
+
+pub mod company;
+mod names;
