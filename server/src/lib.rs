@@ -1,3 +1,13 @@
 //! The taiwa server: records, document hub, sign-in.
+//!
+//! Map: [`store`] the only place with SQL; [`records`] people, pairs, documents and who may see them; [`auth`] tokens
+//! and passwords; [`http`] routes; [`cli`] what an operator types; [`Server`] joins them. It stores and forwards the
+//! bytes of documents and never looks into one.
 
 pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod records;
+pub mod store;
+
+mod entropy;

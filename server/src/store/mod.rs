@@ -1,0 +1,162 @@
+//! The server's database: SQLite by default, PostgreSQL by URL, one SQL text for both.
+//!
+//! Map: `open` opens and migrates; one file per group of tables holds its statements beside its functions. Statements
+//! are consts in `statements!` (so that a test prepares each one on both engines) and run through `on!`, which expands
+//! one body for each engine. Writes go through a [`Tx`]. Decides nothing about who may do what.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
+
+/// Runs one body against whichever engine is open.
+///
+/// `on!(read store, |c| query(..).fetch_all(c).await)` reads outside a transaction;
+/// `on!(tx tx, |c| query(..).execute(c).await)` runs inside one.
+macro_rules! on {
+    (read $store:expr, |$c:ident| $body:expr) => {
+        match $store.db() {
+            $crate::store::Db::Sqlite { read, .. } => {
+                let $c = read;
+                $body
+            }
+            $crate::store::Db::Postgres(pool) => {
+                let $c = pool;
+                $body
+            }
+        }
+    };
+    (tx $tx:expr, |$c:ident| $body:expr) => {
+        match $tx.inner() {
+            $crate::store::TxInner::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::TxInner::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// Declares the statements of a file as consts, and `ALL` of them for the test that prepares each on both engines.
+macro_rules! statements {
+    ($($(#[$meta:meta])* $name:ident = $text:expr;)*) => {
+        $($(#[$meta])* const $name: &str = $text;)*
+        /// Every statement of this file.
+        pub(super) const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+pub mod documents;
+mod error;
+mod open;
+pub mod organisations;
+pub mod pairs;
+
+pub use error::StoreError;
+pub use open::ServerLock;
+
+/// The open database; clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    db: Db,
+    epoch: StoreEpoch,
+    restored: Option<Timestamp>,
+}
+
+/// The engine behind a store.
+#[derive(Debug)]
+pub(crate) enum Db {
+    /// One writer, four readers, and one connection that moves the log into the file without stalling the writer.
+    Sqlite { path: PathBuf, write: SqlitePool, read: SqlitePool, checkpoint: SqlitePool },
+    /// A pool of sixteen.
+    Postgres(PgPool),
+}
+
+/// A write transaction; dropped without [`Tx::commit`] it changes nothing.
+#[derive(Debug)]
+pub struct Tx {
+    inner: TxInner,
+}
+
+#[derive(Debug)]
+pub(crate) enum TxInner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Store {
+    pub(crate) fn db(&self) -> &Db {
+        &self.shared.db
+    }
+
+    /// Begins a write transaction. On SQLite it waits for the one writer and holds it until the end.
+    ///
+    /// # Errors
+    /// [`StoreError`] if no connection could be had.
+    /// # Cancellation
+    /// Dropping the future or the [`Tx`] rolls back.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = match self.db() {
+            Db::Sqlite { write, .. } => TxInner::Sqlite(write.begin_with("begin immediate").await?),
+            Db::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner })
+    }
+
+    /// The life of this database; another one after a restore.
+    pub fn epoch(&self) -> StoreEpoch {
+        self.shared.epoch
+    }
+
+    /// When this database was last restored from a backup, if ever.
+    pub fn restored(&self) -> Option<Timestamp> {
+        self.shared.restored
+    }
+
+    /// The file, if the database is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self.db() {
+            Db::Sqlite { path, .. } => Some(path),
+            Db::Postgres(_) => None,
+        }
+    }
+
+    /// Closes all connections; later calls fail.
+    pub async fn close(&self) {
+        match self.db() {
+            Db::Sqlite { write, read, checkpoint, .. } => {
+                read.close().await;
+                checkpoint.close().await;
+                write.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub(crate) fn inner(&mut self) -> &mut TxInner {
+        &mut self.inner
+    }
+
+    /// Makes everything written in this transaction durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database could not; then nothing of it is stored.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.inner {
+            TxInner::Sqlite(transaction) => transaction.commit().await?,
+            TxInner::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Opening a database: settings, integrity, migrations, epoch.
+//!
+//! SQLite runs with WAL and `synchronous=FULL`: a commit that was acknowledged survives a power cut. A file that is
+//! damaged or newer than this version is refused and left as it is.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
+use uuid::Uuid;
+
+use super::{Db, Shared, Store, StoreError};
+use crate::entropy::random;
+
+/// How long a SQLite statement waits for a lock that another process (an import) holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers of a SQLite file; more do not help, they share one disk.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL; research/server.md measured batches on 8, and requests need some beside the hub.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// Waiting for a free connection longer than this is an overload, which the caller reports.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// 64 MiB of 4 KiB pages: only if [`Store::checkpoint`] does not keep up does the writer move the log itself.
+const WRITER_CHECKPOINT_PAGES: &str = "16384";
+/// The log is cut back to this after a checkpoint.
+const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
+
+statements! {
+    ADD_EPOCH = "insert into store_epoch (one, epoch, made) values (1, $1, $2) on conflict (one) do nothing";
+    EPOCH = "select epoch, restored from store_epoch where one = 1";
+    RENEW_EPOCH = "update store_epoch set epoch = $1, restored = $2 where one = 1";
+}
+
+impl Store {
+    /// Opens `sqlite:path`, a plain path, or `postgres://…`; makes a missing SQLite file and runs new migrations.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::TooNew`] or [`StoreError::Open`]; nothing is changed then.
+    pub async fn open(url: &str, now: Timestamp) -> Result<Self, StoreError> {
+        let db = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url).await?
+        } else {
+            open_sqlite(Path::new(url.strip_prefix("sqlite:").unwrap_or(url))).await?
+        };
+        let made = Store { shared: Arc::new(Shared { db, epoch: StoreEpoch::from_bytes([0; 16]), restored: None }) };
+        let (epoch, restored) = made.read_epoch(now).await?;
+        let Shared { db, .. } = Arc::into_inner(made.shared).expect("nobody else has a clone yet");
+        Ok(Store { shared: Arc::new(Shared { db, epoch, restored }) })
+    }
+
+    async fn read_epoch(&self, now: Timestamp) -> Result<(StoreEpoch, Option<Timestamp>), StoreError> {
+        let mut tx = self.begin().await?;
+        let fresh = Uuid::from_bytes(*StoreEpoch::new(now, random()).as_bytes());
+        on!(tx tx, |c| sqlx::query(ADD_EPOCH).bind(fresh).bind(now.as_millis()).execute(c).await.map(drop))?;
+        let (epoch, restored): (Uuid, Option<i64>) = on!(tx tx, |c| sqlx::query_as(EPOCH).fetch_one(c).await)?;
+        tx.commit().await?;
+        Ok((StoreEpoch::from_uuid(epoch), restored.map(Timestamp::from_millis)))
+    }
+
+    /// Gives the database a new epoch after it was restored from a backup, so that phones bring back what it lacks.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written.
+    pub async fn renew_epoch(&self, now: Timestamp) -> Result<StoreEpoch, StoreError> {
+        let epoch = StoreEpoch::new(now, random());
+        let mut tx = self.begin().await?;
+        on!(tx tx, |c| sqlx::query(RENEW_EPOCH).bind(epoch.as_uuid()).bind(now.as_millis()).execute(c).await.map(drop))?;
+        tx.commit().await?;
+        Ok(epoch)
+    }
+
+    /// Moves SQLite's log into the file, on a connection of its own; does nothing on PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file could not be written; the log keeps everything then.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        if let Db::Sqlite { checkpoint, .. } = self.db() {
+            sqlx::query("pragma wal_checkpoint(passive)").execute(checkpoint).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn open_postgres(url: &str) -> Result<Db, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| open_error("at the given URL", error))?;
+    let name = format!("{}/{}", options.get_host(), options.get_database().unwrap_or_default());
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|error| open_error(&name, error))?;
+    sqlx::migrate!("../migrations/postgres").run(&pool).await.map_err(|error| migrate_error(&name, error))?;
+    Ok(Db::Postgres(pool))
+}
+
+async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
+    let name = path.display().to_string();
+    make_private_file(path).map_err(|error| open_error(&name, error))?;
+    let classify = |error: sqlx::Error| classify(path, error);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("wal_autocheckpoint", WRITER_CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES)
+        .pragma("secure_delete", "on");
+    let one = || {
+        SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let write = one().connect_with(options.clone()).await.map_err(classify)?;
+    let verdict: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&write).await.map_err(classify)?;
+    if verdict != "ok" {
+        return Err(StoreError::Damaged { path: path.to_owned(), detail: verdict });
+    }
+    sqlx::migrate!("../migrations/sqlite").run(&write).await.map_err(|error| match error {
+        MigrateError::Execute(error) => classify(error),
+        other => migrate_error(&name, other),
+    })?;
+    let checkpoint = one().connect_with(options.clone()).await.map_err(classify)?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.pragma("query_only", "on"))
+        .await
+        .map_err(classify)?;
+    Ok(Db::Sqlite { path: path.to_owned(), write, read, checkpoint })
+}
+
+/// Only the server's own user may read the file; SQLite gives its log the same mode.
+fn make_private_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn classify(path: &Path, error: sqlx::Error) -> StoreError {
+    // SQLite: 11 corrupt, 26 not a database; extended codes carry the primary code in the low byte.
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => StoreError::Damaged { path: path.to_owned(), detail: error.to_string() },
+        _ => open_error(&path.display().to_string(), error),
+    }
+}
+
+fn open_error(database: &str, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Open { database: database.to_owned(), source: Box::new(source) }
+}
+
+fn migrate_error(database: &str, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(migration) => StoreError::TooNew { migration },
+        other => open_error(database, other),
+    }
+}
+
+/// The lock that keeps a second server from the same SQLite file; released when dropped.
+#[derive(Debug)]
+pub struct ServerLock {
+    _file: fs::File,
+}
+
+impl ServerLock {
+    /// Takes the lock file beside `database`.
+    ///
+    /// # Errors
+    /// The error of the file system; `WouldBlock` if another server holds it.
+    pub fn take(database: &Path) -> std::io::Result<Self> {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let file =
+            fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(PathBuf::from(name))?;
+        file.try_lock().map_err(std::io::Error::from)?;
+        Ok(Self { _file: file })
+    }
+}
