@@ -9,5 +9,6 @@ pub mod clock;
 pub mod config;
 pub mod records;
 pub mod store;
+pub mod sync;
 
 mod entropy;

@@ -50,6 +50,7 @@ macro_rules! statements {
     };
 }
 
+pub mod chunks;
 pub mod documents;
 mod error;
 mod open;

@@ -1,0 +1,77 @@
+//! The hub's numbers, each with its unit and reason. Tests make the times shorter; nothing else changes them.
+
+use std::time::Duration;
+
+/// Times and amounts that bound what one connection or document can cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubLimits {
+    /// A client that has not introduced itself after this is not one.
+    pub join_timeout: Duration,
+    /// Time between pings; a connection that missed two is dead.
+    pub ping_interval: Duration,
+    /// One message that the client's side does not take for this long means that the connection is dead.
+    pub write_timeout: Duration,
+    /// Commits follow each other no faster than this; with a sync to disk of 0.2 ms, 5 ms save 20 µs per edit
+    /// (research/graph-hub.md, section 3). An idle hub commits at once.
+    pub commit_window: Duration,
+    /// A document without new changes for this long gets its digest renewed in its record.
+    pub quiet_after: Duration,
+    /// A document without connected peers for this long is evicted.
+    pub evict_after: Duration,
+    /// Open documents may take about this much memory before unused ones are evicted early, oldest first.
+    pub resident_budget_bytes: usize,
+    /// How often every session's access is checked without news: closed pairs become unreadable by time alone.
+    pub access_recheck: Duration,
+    /// How often expired tokens and quiet documents are looked for.
+    pub tick: Duration,
+    /// Documents that one connection may have joined.
+    pub documents_per_connection: usize,
+    /// Largest ephemeral message; a caret is under 100 bytes.
+    pub ephemeral_bytes: usize,
+    /// Ephemeral messages per second and connection; carets come at 10 per second at most.
+    pub ephemerals_per_second: u32,
+    /// An idle document with more rows than this is folded into one.
+    pub pack_rows: usize,
+    /// An idle document with more unpacked bytes than this is folded into one row.
+    pub pack_log_bytes: usize,
+}
+
+impl Default for HubLimits {
+    fn default() -> Self {
+        Self {
+            join_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(40),
+            commit_window: Duration::from_millis(5),
+            quiet_after: Duration::from_secs(5),
+            evict_after: Duration::from_secs(60),
+            resident_budget_bytes: 256 * 1024 * 1024,
+            access_recheck: Duration::from_secs(60),
+            tick: Duration::from_millis(250),
+            documents_per_connection: 1_000,
+            ephemeral_bytes: 16 * 1024,
+            ephemerals_per_second: 20,
+            pack_rows: 8,
+            pack_log_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// What the hub holds and has done, for `/healthz` and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HubStatistics {
+    /// Connected sockets.
+    pub connections: usize,
+    /// Open documents.
+    pub documents: usize,
+    /// About how many bytes these take.
+    pub resident_bytes: usize,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Changes stored since the start.
+    pub changes_stored: u64,
+    /// Changes received that no commit has made durable yet.
+    pub changes_uncommitted: usize,
+    /// Documents that cannot be opened because their rows are damaged.
+    pub quarantined: usize,
+}
