@@ -1,0 +1,103 @@
+//! Plain HTTP requests to a server, to say what no phone would say.
+//!
+//! Used by tests of bad input and by the demo's checks from the outside. Decides nothing.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Media type, without parameters.
+    pub media_type: String,
+    /// Body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The body as `T`.
+    ///
+    /// # Errors
+    /// If the status is not a success or the body is no `T`.
+    pub fn into<T: serde::de::DeserializeOwned>(self) -> Result<T> {
+        anyhow::ensure!(self.status.is_success(), "answered {}: {}", self.status, self.text);
+        serde_json::from_str(&self.text).with_context(|| format!("read {}", self.text))
+    }
+
+    /// `code` of a problem body; empty if it is none.
+    pub fn problem_code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    client: Client,
+    address: SocketAddr,
+    bearer: Option<String>,
+}
+
+impl Rest {
+    /// A client that presents no token.
+    pub fn new(address: SocketAddr) -> Self {
+        crate::tls::install_crypto();
+        Self { client: Client::new(), address, bearer: None }
+    }
+
+    /// The same client with an access token, valid or not.
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { bearer: Some(token.into()), ..self.clone() }
+    }
+
+    /// `GET path`.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(self.client.get(self.url(path))).await
+    }
+
+    /// `POST path` with a JSON body.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Answer> {
+        self.send(self.client.post(self.url(path)).json(body)).await
+    }
+
+    /// `POST path` with any bytes, said to be JSON.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Result<Answer> {
+        let request = self.client.post(self.url(path)).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(body.into())).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder) -> Result<Answer> {
+        if let Some(token) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response = request.send().await.context("no answer")?;
+        let status = response.status();
+        let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
+        Ok(Answer { status, media_type, text: response.text().await.context("the answer broke off")? })
+    }
+}
