@@ -4,3 +4,4 @@
 //! which joins them; `api` what Kotlin and Swift see. A local edit never waits for the network.
 
 pub mod store;
+pub mod sync;

@@ -1,0 +1,402 @@
+//! All documents in exchange over one connection: who has a turn, what arrived, what goes out.
+//!
+//! Made when the server has answered `join` and dropped with the connection. Everything received in one batch is stored
+//! in one transaction, and nothing that acknowledges it leaves before. Knows nothing of sockets and tokens.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use taiwa_shared::{
+    ids::DocumentId,
+    sync::{chunks::StoredChange, document::SyncKind, rejection::Rejection},
+};
+
+use super::{
+    event::SyncEvent,
+    open_document::{OpenDocument, OpenError},
+    plan::{Plan, is_withheld, plan},
+};
+use crate::store::{LocalDocument, RefusalReason, Store, StoreError};
+
+/// Documents exchanged at a time besides those on screen: enough to fill a round trip, few enough for 30 MB.
+const MAX_IN_FLIGHT: usize = 16;
+/// Documents in sync that stay loaded because they may be written to again.
+const MAX_IDLE: usize = 8;
+
+/// Why a batch could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReceiveError {
+    /// The store failed; nothing of the batch counts as received.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server sent something that a correct one does not send.
+    #[error("message about document {document} refused")]
+    Rejected {
+        /// The document.
+        document: DocumentId,
+        /// Why.
+        #[source]
+        rejection: Rejection,
+    },
+}
+
+/// What the server said about a document.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Message { document: DocumentId, kind: SyncKind, data: bytes::Bytes },
+    Unavailable { document: DocumentId },
+}
+
+/// What follows from a step, besides messages.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// For the session, in order.
+    pub(super) events: Vec<SyncEvent>,
+    /// Records and claims have to be exchanged before anything else can be done for some document.
+    pub(super) ask_for_records: bool,
+    /// What waits for the server may have changed.
+    pub(super) waiting_changed: bool,
+}
+
+/// The documents of one connection.
+pub(super) struct Exchanges {
+    store: Store,
+    known: HashMap<DocumentId, LocalDocument>,
+    on_screen: HashSet<DocumentId>,
+    open: HashMap<DocumentId, OpenDocument>,
+    queue: VecDeque<DocumentId>,
+    in_flight: HashSet<DocumentId>,
+    /// In sync; the server tells of everything new by itself.
+    live: HashSet<DocumentId>,
+    idle: VecDeque<DocumentId>,
+    /// Asked once more after the server did not know them.
+    asked_again: HashSet<DocumentId>,
+    /// Not to be tried again on this connection.
+    given_up: HashSet<DocumentId>,
+    claim_asked: HashSet<DocumentId>,
+}
+
+impl Exchanges {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            known: HashMap::new(),
+            on_screen: HashSet::new(),
+            open: HashMap::new(),
+            queue: VecDeque::new(),
+            in_flight: HashSet::new(),
+            live: HashSet::new(),
+            idle: VecDeque::new(),
+            asked_again: HashSet::new(),
+            given_up: HashSet::new(),
+            claim_asked: HashSet::new(),
+        }
+    }
+
+    /// Documents whose unsent edits are no longer waited for.
+    pub(super) fn refused(&self) -> impl Iterator<Item = DocumentId> {
+        self.known.values().filter(|known| known.refused.is_some()).map(|known| known.id)
+    }
+
+    /// Whether anything is still to be exchanged.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.queue.is_empty() || !self.in_flight.is_empty()
+    }
+
+    /// Whether the server sends what is broadcast about this document to others.
+    pub(super) fn is_live(&self, document: DocumentId) -> bool {
+        self.live.contains(&document) || self.in_flight.contains(&document)
+    }
+
+    /// Own changes were sent, or could have been, and are not acknowledged: suspects when the server refuses something.
+    pub(super) fn unacknowledged_in_flight(&self) -> Vec<DocumentId> {
+        let sent = |document: &OpenDocument| !document.is_acknowledged();
+        self.in_flight.iter().filter(|id| self.open.get(id).is_some_and(sent)).copied().collect()
+    }
+
+    /// Decides anew what to exchange, after records were exchanged or something came on screen.
+    ///
+    /// `admit` says no to documents that have to wait because they may be what the server refuses.
+    pub(super) async fn plan(
+        &mut self,
+        on_screen: HashSet<DocumentId>,
+        wanted: &HashSet<DocumentId>,
+        admit: impl Fn(DocumentId) -> bool,
+    ) -> Result<Outcome, StoreError> {
+        let documents = self.store.documents().await?;
+        let Plan { exchange, claim, refuse } = plan(&documents, &on_screen, wanted);
+        self.known = documents.into_iter().map(|document| (document.id, document)).collect();
+        self.on_screen = on_screen;
+        let mut outcome = Outcome::default();
+        for (document, reason) in refuse {
+            self.refuse(document, reason, &mut outcome).await?;
+        }
+        self.close_changed();
+        for document in wanted {
+            self.live.remove(document);
+        }
+        let again = |id: &DocumentId| !self.live.contains(id) && !self.in_flight.contains(id);
+        let reopen = |id: &DocumentId| self.on_screen.contains(id) && !self.open.contains_key(id);
+        self.queue = exchange
+            .into_iter()
+            .filter(|id| !self.given_up.contains(id) && admit(*id))
+            .filter(|id| again(id) || reopen(id))
+            .collect();
+        for document in claim {
+            outcome.ask_for_records |= self.claim_asked.insert(document);
+        }
+        self.drop_idle();
+        Ok(outcome)
+    }
+
+    /// Gives turns to waiting documents.
+    pub(super) async fn fill(&mut self) -> Result<Outcome, StoreError> {
+        let mut outcome = Outcome::default();
+        while let Some(document) = self.queue.front().copied() {
+            if self.in_flight.len() >= MAX_IN_FLIGHT && !self.on_screen.contains(&document) {
+                break;
+            }
+            self.queue.pop_front();
+            if self.load(document).await? {
+                self.begin(document);
+                self.note_progress(document, &mut outcome).await?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Takes what arrived together.
+    ///
+    /// # Errors
+    /// [`ReceiveError`]; the connection cannot go on.
+    pub(super) async fn receive(&mut self, batch: Vec<Incoming>) -> Result<Outcome, ReceiveError> {
+        let mut outcome = Outcome::default();
+        let mut received: Vec<(DocumentId, Vec<StoredChange>)> = Vec::new();
+        let mut touched: Vec<DocumentId> = Vec::new();
+        let mut refused = None;
+        for incoming in batch {
+            match incoming {
+                Incoming::Message { document, kind, data } => {
+                    if !self.is_live(document) || !self.load(document).await? {
+                        // The server answers only what was asked; a document may have been lost since.
+                        continue;
+                    }
+                    if !self.idle.contains(&document) && !self.on_screen.contains(&document) {
+                        self.begin(document);
+                    }
+                    let open = self.open.get_mut(&document).expect("it was just loaded");
+                    match open.receive(kind, &data) {
+                        Ok(changes) => {
+                            push(&mut received, document, changes);
+                            touched.push(document);
+                        }
+                        Err(rejection) => {
+                            refused = Some(ReceiveError::Rejected { document, rejection });
+                            break;
+                        }
+                    }
+                }
+                Incoming::Unavailable { document } => self.unavailable(document, &mut outcome).await?,
+            }
+        }
+        self.store_received(&mut received).await?;
+        for (document, changes) in received {
+            let changes = changes.into_iter().map(|change| change.bytes).collect();
+            outcome.events.push(SyncEvent::Received { document, changes });
+        }
+        for document in touched {
+            self.note_progress(document, &mut outcome).await?;
+        }
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(outcome),
+        }
+    }
+
+    /// Takes changes made here; those of documents that are not loaded are read from the store when their turn comes.
+    pub(super) fn take_local(&mut self, document: DocumentId, changes: Vec<StoredChange>) {
+        if let Some(open) = self.open.get_mut(&document) {
+            if let Err(error) = open.take_local(changes) {
+                tracing::warn!(document.id = %document, %error, "a local change does not fit, reading the document again");
+                self.close(document);
+            } else if !open.is_acknowledged() {
+                return self.begin(document);
+            }
+        }
+        let is_ready = self.known.get(&document).is_some_and(|known| known.claimed && !is_withheld(known));
+        if is_ready && !self.given_up.contains(&document) && !self.queue.contains(&document) {
+            self.queue.push_front(document);
+        }
+    }
+
+    /// Whether the store has a document that the last plan did not know, or not as it is now.
+    pub(super) fn is_unplanned(&self, document: DocumentId) -> bool {
+        self.known.get(&document).is_none_or(|known| !known.claimed)
+    }
+
+    /// Whether [`Self::next_message`] has something.
+    pub(super) fn wants_to_send(&self) -> bool {
+        self.open.values().any(OpenDocument::wants_to_send)
+    }
+
+    /// The next message, of documents on screen first.
+    pub(super) async fn next_message(
+        &mut self,
+        outcome: &mut Outcome,
+    ) -> Result<Option<(DocumentId, SyncKind, Vec<u8>)>, StoreError> {
+        let speaking = self.open.iter().filter(|(_, open)| open.wants_to_send()).map(|(id, _)| *id);
+        let Some(document) = speaking.min_by_key(|id| (!self.on_screen.contains(id), *id)) else {
+            return Ok(None);
+        };
+        let known = self.known.get(&document).ok_or(StoreError::UnknownDocument(document))?;
+        let open = self.open.get_mut(&document).expect("it was just found");
+        let message = open.next_message(&self.store, known).await?;
+        self.note_progress(document, outcome).await?;
+        Ok(message.map(|(kind, data)| (document, kind, data)))
+    }
+
+    /// The server does not take this person's changes: they stay in the store and are no longer waited for.
+    pub(super) async fn refuse(
+        &mut self,
+        document: DocumentId,
+        reason: RefusalReason,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        self.store.mark_refused(document, Some(reason)).await?;
+        if let Some(known) = self.known.get_mut(&document) {
+            known.refused = Some(reason);
+        }
+        self.close(document);
+        outcome.events.push(SyncEvent::Refused { document, reason });
+        outcome.waiting_changed = true;
+        Ok(())
+    }
+
+    async fn unavailable(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if !self.is_live(document) {
+            return Ok(());
+        }
+        self.close(document);
+        if self.asked_again.insert(document) {
+            // Records tell whether it was lost, and unclaimed documents are claimed.
+            outcome.ask_for_records = true;
+            return Ok(());
+        }
+        self.given_up.insert(document);
+        let Some(known) = self.store.document(document).await? else { return Ok(()) };
+        if known.unacknowledged > 0 && known.refused.is_none() {
+            self.refuse(document, RefusalReason::NoAccess, outcome).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads a document if it is not; false if that is not possible.
+    async fn load(&mut self, document: DocumentId) -> Result<bool, StoreError> {
+        if self.open.contains_key(&document) {
+            return Ok(true);
+        }
+        let Some(known) = self.known.get(&document) else { return Ok(false) };
+        match OpenDocument::load(&self.store, known).await {
+            Ok(open) => {
+                self.open.insert(document, open);
+                Ok(true)
+            }
+            Err(OpenError::Store(error)) => Err(error),
+            Err(OpenError::Graph(error)) => {
+                tracing::error!(document.id = %document, %error, "a stored document does not fit together");
+                self.given_up.insert(document);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Stores a batch in one transaction; a document that the session dropped meanwhile is left out.
+    async fn store_received(&mut self, received: &mut Vec<(DocumentId, Vec<StoredChange>)>) -> Result<(), StoreError> {
+        received.retain(|(_, changes)| !changes.is_empty());
+        while !received.is_empty() {
+            match self.store.append_remote(received).await {
+                Ok(()) => break,
+                Err(StoreError::UnknownDocument(lost)) if received.iter().any(|(id, _)| *id == lost) => {
+                    received.retain(|(id, _)| *id != lost);
+                    self.close(lost);
+                    self.known.remove(&lost);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for (document, _) in received.iter() {
+            if let Some(open) = self.open.get_mut(document) {
+                open.commit();
+            }
+        }
+        Ok(())
+    }
+
+    async fn note_progress(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<(), StoreError> {
+        let Some(open) = self.open.get_mut(&document) else { return Ok(()) };
+        let acknowledged = open.take_acknowledged();
+        let all_acknowledged = open.is_acknowledged();
+        let settled = open.is_in_sync().then(|| open.digest());
+        if !acknowledged.is_empty() {
+            self.store.acknowledge(document, &acknowledged).await?;
+            outcome.waiting_changed = true;
+            if all_acknowledged {
+                outcome.events.push(SyncEvent::Acknowledged { document });
+            }
+        }
+        if let Some(digest) = settled
+            && self.in_flight.contains(&document)
+        {
+            self.store.set_server_digest(document, digest).await?;
+            self.in_flight.remove(&document);
+            self.live.insert(document);
+            self.drop_idle();
+        }
+        Ok(())
+    }
+
+    /// A loaded document has something to exchange.
+    fn begin(&mut self, document: DocumentId) {
+        self.live.remove(&document);
+        self.idle.retain(|id| *id != document);
+        self.in_flight.insert(document);
+    }
+
+    /// Forgets the exchange of a document.
+    fn close(&mut self, document: DocumentId) {
+        self.open.remove(&document);
+        self.in_flight.remove(&document);
+        self.live.remove(&document);
+        self.idle.retain(|id| *id != document);
+    }
+
+    /// Documents that are gone, forbidden or now readable only have to be loaded differently.
+    fn close_changed(&mut self) {
+        let is_as_loaded = |(id, open): &(&DocumentId, &OpenDocument)| {
+            self.known.get(*id).is_some_and(|known| is_withheld(known) == open.withheld())
+        };
+        let changed: Vec<_> = self.open.iter().filter(|entry| !is_as_loaded(entry)).map(|(id, _)| *id).collect();
+        for document in changed {
+            self.close(document);
+        }
+    }
+
+    fn drop_idle(&mut self) {
+        let Self { open, on_screen, in_flight, idle, .. } = self;
+        idle.retain(|id| !on_screen.contains(id));
+        let left_screen = |id: &DocumentId| !on_screen.contains(id) && !in_flight.contains(id);
+        let new: Vec<_> = open.keys().filter(|id| left_screen(id) && !idle.contains(id)).copied().collect();
+        idle.extend(new);
+        while self.idle.len() > MAX_IDLE {
+            let Some(document) = self.idle.pop_front() else { return };
+            self.open.remove(&document);
+        }
+    }
+}
+
+/// Adds changes to those of the same document, so that each is one row.
+fn push(received: &mut Vec<(DocumentId, Vec<StoredChange>)>, document: DocumentId, changes: Vec<StoredChange>) {
+    match received.iter_mut().find(|(id, _)| *id == document) {
+        Some((_, known)) => known.extend(changes),
+        None => received.push((document, changes)),
+    }
+}

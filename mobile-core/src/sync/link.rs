@@ -1,0 +1,507 @@
+//! The life of the connection as a pure state machine: when to connect, when to give up, when to renew the token.
+//!
+//! The task feeds events and performs the effects. Nothing here reads a clock, draws a random number by itself or knows
+//! what a document is.
+
+use std::time::Duration;
+
+use rand::Rng;
+use taiwa_shared::time::Timestamp;
+
+use super::{
+    config::Backoff,
+    credentials::{AccessToken, CredentialsError, Freshness},
+    event::Connection,
+};
+
+/// Without any frame for this long the connection is dead: the server pings every 20 s, so two were missed.
+pub(super) const SILENCE: Duration = Duration::from_secs(45);
+/// Silence after which the phone asks: shortly after the server's own ping is overdue.
+const ASK_AFTER: Duration = Duration::from_secs(25);
+/// How long the peer may take to answer a ping that was sent because the network changed.
+const PROBE: Duration = Duration::from_secs(5);
+/// How long the server may take to answer `join`.
+const JOIN: Duration = Duration::from_secs(10);
+/// A new token is fetched this long before the old one ends (or at half its life, if that is later).
+const RENEW_BEFORE: Duration = Duration::from_secs(120);
+/// How soon to try again when a new token could not be fetched; the old one is still good.
+const RENEW_AGAIN: Duration = Duration::from_secs(10);
+/// News come in bursts (an import changes hundreds of records); one pull serves all of a burst.
+const NEWS_DEBOUNCE: Duration = Duration::from_millis(300);
+/// How long the exchange under way may go on in the background; iOS gives about 30 s.
+const FINISH: Duration = Duration::from_secs(20);
+
+/// The time: since the task began (never jumps) and by the phone's clock (goes on while the phone sleeps).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Now {
+    pub(super) elapsed: Duration,
+    pub(super) wall: Timestamp,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Time passed, or the task began.
+    Tick,
+    /// The host says that the network is back or another one.
+    NetworkAvailable,
+    /// Somebody looks.
+    Foreground,
+    /// Nobody looks.
+    Background,
+    /// Exchange records and stay connected at least until then (elapsed).
+    RunUntil(Duration),
+    /// The socket is open, with this token; or it could not be opened.
+    Attempted(Result<AccessToken, AttemptFailure>),
+    /// The server answered `join`.
+    Joined,
+    /// Records were exchanged, or could not be.
+    Prepared(Result<(), CredentialsError>),
+    /// A new token for the open connection.
+    Renewed(Result<AccessToken, CredentialsError>),
+    /// Anything at all arrived.
+    Arrived,
+    /// The server has news, or a document turned out to be unknown to it.
+    News,
+    /// Whether any document is still being exchanged or waits for its turn.
+    Documents(Exchange),
+    /// The connection is over.
+    Closed(Closing),
+    /// The last bounded run got its answer.
+    RunOver,
+}
+
+/// Whether there is anything left to exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchange {
+    Busy,
+    Settled,
+}
+
+/// Why the socket could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AttemptFailure {
+    /// No network, no server, or no valid certificate.
+    Unreachable,
+    /// The server refused the token.
+    Unauthorized,
+    /// The sign-in is over.
+    SignInAgain,
+    /// The server no longer understands this version.
+    UpdateApp,
+}
+
+/// Why the connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// It broke, or the server went away or restarts.
+    Lost,
+    /// The token ended (4401).
+    TokenExpired,
+    /// The sign-in was revoked, or may not synchronise (4403): only a new token tells which.
+    Forbidden,
+    /// The server refused something that was sent.
+    Rejected,
+    /// No protocol version in common.
+    UpdateApp,
+    /// The phone's own store failed.
+    StorageFailed,
+}
+
+/// What the task must do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Get a token and open the socket.
+    Attempt(Freshness),
+    /// Say `join`.
+    Join,
+    /// Exchange records; documents may follow.
+    Prepare,
+    /// Fetch a new token.
+    FetchToken,
+    /// Send it.
+    Renew(AccessToken),
+    /// Send a ping.
+    Ping,
+    /// Records were exchanged: plan which documents to exchange.
+    Plan,
+    /// Close or drop the socket and everything that belongs to it.
+    Disconnect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nobody needs a connection, or only the person can bring it back.
+    Resting,
+    Waiting {
+        retry_at: Duration,
+    },
+    Attempting,
+    Joining {
+        until: Duration,
+    },
+    /// Joined; the first exchange of records is under way.
+    Preparing,
+    Online,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    expires: Timestamp,
+    renew_before: Duration,
+    renew_at: Duration,
+    fetching: bool,
+}
+
+/// State of the connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    backoff: Backoff,
+    phase: Phase,
+    /// Shown instead of `Offline` while resting or waiting.
+    trouble: Option<Connection>,
+    foreground: bool,
+    run_until: Duration,
+    /// Until when the exchange under way may go on in the background.
+    finish_by: Duration,
+    failures: u32,
+    freshness: Freshness,
+    /// The host announced a network while an attempt was under way.
+    hurried: bool,
+    lease: Option<Lease>,
+    arrived_at: Duration,
+    pinged: bool,
+    probe_until: Option<Duration>,
+    preparing: bool,
+    news_at: Option<Duration>,
+    exchange: Exchange,
+}
+
+impl Link {
+    pub(super) fn new(backoff: Backoff) -> Self {
+        Self {
+            backoff,
+            phase: Phase::Waiting { retry_at: Duration::ZERO },
+            trouble: None,
+            foreground: true,
+            run_until: Duration::ZERO,
+            finish_by: Duration::ZERO,
+            failures: 0,
+            freshness: Freshness::Cached,
+            hurried: false,
+            lease: None,
+            arrived_at: Duration::ZERO,
+            pinged: false,
+            probe_until: None,
+            preparing: false,
+            news_at: None,
+            exchange: Exchange::Settled,
+        }
+    }
+
+    /// What people are told.
+    pub(super) fn connection(&self) -> Connection {
+        match self.phase {
+            Phase::Resting | Phase::Waiting { .. } => self.trouble.unwrap_or(Connection::Offline),
+            Phase::Attempting | Phase::Joining { .. } | Phase::Preparing => Connection::Connecting,
+            Phase::Online => Connection::Online,
+        }
+    }
+
+    /// Whether documents may be exchanged.
+    pub(super) fn is_online(&self) -> bool {
+        self.phase == Phase::Online
+    }
+
+    /// Whether records and documents are exchanged and nothing is under way.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_online() && !self.preparing && self.news_at.is_none() && self.exchange == Exchange::Settled
+    }
+
+    /// Whether only the person can bring the connection back.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.phase == Phase::Resting && matches!(self.trouble, Some(Connection::SignInAgain | Connection::UpdateApp))
+    }
+
+    /// When [`Event::Tick`] is due at the latest.
+    pub(super) fn next_tick(&self) -> Option<Duration> {
+        let live = match self.phase {
+            Phase::Resting | Phase::Attempting => return None,
+            Phase::Waiting { retry_at } => return Some(retry_at),
+            Phase::Joining { until } => return Some(until),
+            Phase::Preparing | Phase::Online => self.arrived_at + if self.pinged { SILENCE } else { ASK_AFTER },
+        };
+        let renew = self.lease.filter(|lease| !lease.fetching).map(|lease| lease.renew_at);
+        let news = self.news_at.filter(|_| !self.preparing);
+        let stay = (!self.foreground).then_some(self.run_until.max(self.finish_by));
+        [Some(live), renew, news, stay, self.probe_until].into_iter().flatten().min()
+    }
+
+    /// One step.
+    pub(super) fn step(&mut self, event: Event, now: Now, rng: &mut impl Rng) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Tick => {}
+            Event::NetworkAvailable => self.hurry(now, &mut effects),
+            Event::Foreground => {
+                self.foreground = true;
+                self.hurry(now, &mut effects);
+            }
+            Event::Background => {
+                self.foreground = false;
+                self.finish_by = now.elapsed + FINISH;
+            }
+            Event::RunUntil(until) => {
+                self.run_until = self.run_until.max(until);
+                self.hurry(now, &mut effects);
+                if self.phase == Phase::Online {
+                    self.news_at = Some(now.elapsed);
+                }
+            }
+            Event::Attempted(Ok(token)) => self.opened(&token, now, &mut effects),
+            Event::Attempted(Err(failure)) => self.attempt_failed(failure, now, rng),
+            Event::Joined => {
+                if matches!(self.phase, Phase::Joining { .. }) {
+                    self.phase = Phase::Preparing;
+                    self.prepare(&mut effects);
+                }
+            }
+            Event::Prepared(result) => self.prepared(result, now, rng, &mut effects),
+            Event::Renewed(result) => self.renewed(result, now, rng, &mut effects),
+            Event::Arrived => {
+                self.arrived_at = now.elapsed;
+                self.pinged = false;
+                self.probe_until = None;
+            }
+            Event::News => {
+                if self.has_socket() {
+                    self.news_at.get_or_insert(now.elapsed + NEWS_DEBOUNCE);
+                }
+            }
+            Event::Documents(exchange) => self.exchange = exchange,
+            Event::RunOver => self.run_until = Duration::ZERO,
+            Event::Closed(closing) => {
+                if self.has_socket() {
+                    self.close(closing, now, rng, &mut effects);
+                }
+            }
+        }
+        self.advance(now, rng, &mut effects);
+        effects
+    }
+
+    /// Whatever time and state ask for, after any event.
+    fn advance(&mut self, now: Now, rng: &mut impl Rng, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Waiting { .. } if !self.is_wanted(now) => self.phase = Phase::Resting,
+            Phase::Waiting { retry_at } if retry_at <= now.elapsed => self.attempt(effects),
+            Phase::Joining { until } if until <= now.elapsed => self.close(Closing::Lost, now, rng, effects),
+            Phase::Preparing | Phase::Online => self.keep_alive(now, rng, effects),
+            Phase::Resting | Phase::Waiting { .. } | Phase::Attempting | Phase::Joining { .. } => {}
+        }
+        if self.is_settled() {
+            // Only now: a server that takes connections and then fails must not be hammered.
+            self.failures = 0;
+            self.trouble = None;
+        }
+        if self.has_socket() && !self.is_wanted(now) && (self.is_settled() || self.finish_by <= now.elapsed) {
+            self.disconnect(Phase::Resting, effects);
+        }
+    }
+
+    fn keep_alive(&mut self, now: Now, rng: &mut impl Rng, effects: &mut Vec<Effect>) {
+        let silent = now.elapsed.saturating_sub(self.arrived_at);
+        if silent >= SILENCE || self.probe_until.is_some_and(|until| until <= now.elapsed) {
+            return self.close(Closing::Lost, now, rng, effects);
+        }
+        if silent >= ASK_AFTER && !self.pinged {
+            self.pinged = true;
+            effects.push(Effect::Ping);
+        }
+        if self.news_at.is_some_and(|at| at <= now.elapsed) && !self.preparing {
+            self.prepare(effects);
+        }
+        if let Some(lease) = &mut self.lease
+            && !lease.fetching
+            && (lease.renew_at <= now.elapsed || lease.expires.minus(lease.renew_before) <= now.wall)
+        {
+            lease.fetching = true;
+            effects.push(Effect::FetchToken);
+        }
+    }
+
+    fn is_wanted(&self, now: Now) -> bool {
+        self.foreground || now.elapsed < self.run_until
+    }
+
+    fn has_socket(&self) -> bool {
+        matches!(self.phase, Phase::Joining { .. } | Phase::Preparing | Phase::Online)
+    }
+
+    /// Tries at once, or finds out whether the connection still lives.
+    fn hurry(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Resting | Phase::Waiting { .. } => self.phase = Phase::Waiting { retry_at: now.elapsed },
+            Phase::Preparing | Phase::Online if self.probe_until.is_none() => {
+                self.probe_until = Some(now.elapsed + PROBE);
+                effects.push(Effect::Ping);
+            }
+            Phase::Attempting => self.hurried = true,
+            Phase::Joining { .. } | Phase::Preparing | Phase::Online => {}
+        }
+    }
+
+    fn attempt(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Attempting;
+        effects.push(Effect::Attempt(self.freshness));
+    }
+
+    fn opened(&mut self, token: &AccessToken, now: Now, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Attempting {
+            return;
+        }
+        self.freshness = Freshness::Cached;
+        self.hurried = false;
+        self.lease = Some(Lease::of(token, now));
+        self.arrived_at = now.elapsed;
+        self.pinged = false;
+        self.phase = Phase::Joining { until: now.elapsed + JOIN };
+        effects.push(Effect::Join);
+    }
+
+    fn attempt_failed(&mut self, failure: AttemptFailure, now: Now, rng: &mut impl Rng) {
+        if self.phase != Phase::Attempting {
+            return;
+        }
+        match failure {
+            AttemptFailure::Unreachable => {
+                self.wait(now, rng);
+                if std::mem::take(&mut self.hurried) {
+                    self.phase = Phase::Waiting { retry_at: now.elapsed };
+                }
+            }
+            AttemptFailure::SignInAgain => self.block(Connection::SignInAgain),
+            AttemptFailure::UpdateApp => self.block(Connection::UpdateApp),
+            AttemptFailure::Unauthorized if self.freshness == Freshness::Renewed => self.block(Connection::SignInAgain),
+            AttemptFailure::Unauthorized => {
+                self.freshness = Freshness::Renewed;
+                self.phase = Phase::Waiting { retry_at: now.elapsed };
+            }
+        }
+    }
+
+    fn prepare(&mut self, effects: &mut Vec<Effect>) {
+        self.news_at = None;
+        self.preparing = true;
+        effects.push(Effect::Prepare);
+    }
+
+    fn prepared(
+        &mut self,
+        result: Result<(), CredentialsError>,
+        now: Now,
+        rng: &mut impl Rng,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.has_socket() || !self.preparing {
+            return;
+        }
+        self.preparing = false;
+        match result {
+            Ok(()) => {
+                self.phase = Phase::Online;
+                // Until the plan is made nobody can know that there is nothing to exchange.
+                self.exchange = Exchange::Busy;
+                effects.push(Effect::Plan);
+            }
+            Err(error) => self.credentials_failed(&error, now, rng, effects),
+        }
+    }
+
+    fn renewed(
+        &mut self,
+        result: Result<AccessToken, CredentialsError>,
+        now: Now,
+        rng: &mut impl Rng,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.fetching) else {
+            return;
+        };
+        match result {
+            Ok(token) => {
+                *lease = Lease::of(&token, now);
+                effects.push(Effect::Renew(token));
+            }
+            Err(CredentialsError::TryLater(_)) => {
+                lease.fetching = false;
+                lease.renew_at = now.elapsed + RENEW_AGAIN;
+                // The wall clock must not ask again at once; at the token's end the server closes.
+                lease.renew_before = Duration::ZERO;
+            }
+            Err(error) => self.credentials_failed(&error, now, rng, effects),
+        }
+    }
+
+    fn credentials_failed(
+        &mut self,
+        error: &CredentialsError,
+        now: Now,
+        rng: &mut impl Rng,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.disconnect(Phase::Resting, effects);
+        match error {
+            CredentialsError::SignInAgain => self.block(Connection::SignInAgain),
+            CredentialsError::UpdateApp => self.block(Connection::UpdateApp),
+            CredentialsError::TryLater(_) => self.wait(now, rng),
+        }
+    }
+
+    fn close(&mut self, closing: Closing, now: Now, rng: &mut impl Rng, effects: &mut Vec<Effect>) {
+        let worked = self.failures == 0 && self.phase == Phase::Online;
+        self.disconnect(Phase::Resting, effects);
+        match closing {
+            Closing::UpdateApp => return self.block(Connection::UpdateApp),
+            Closing::StorageFailed => self.trouble = Some(Connection::StorageFailed),
+            Closing::TokenExpired | Closing::Forbidden => self.freshness = Freshness::Renewed,
+            Closing::Lost | Closing::Rejected => {}
+        }
+        self.wait(now, rng);
+        // A token that ended under a working connection says nothing about the server: no reason to wait.
+        if closing == Closing::TokenExpired && worked {
+            self.phase = Phase::Waiting { retry_at: now.elapsed };
+        }
+    }
+
+    fn wait(&mut self, now: Now, rng: &mut impl Rng) {
+        self.failures = self.failures.saturating_add(1);
+        self.phase = Phase::Waiting { retry_at: now.elapsed + self.backoff.wait(self.failures, rng) };
+    }
+
+    fn block(&mut self, trouble: Connection) {
+        self.trouble = Some(trouble);
+        self.phase = Phase::Resting;
+    }
+
+    fn disconnect(&mut self, then: Phase, effects: &mut Vec<Effect>) {
+        self.phase = then;
+        self.lease = None;
+        self.probe_until = None;
+        self.preparing = false;
+        self.news_at = None;
+        self.exchange = Exchange::Settled;
+        effects.push(Effect::Disconnect);
+    }
+}
+
+impl Lease {
+    fn of(token: &AccessToken, now: Now) -> Self {
+        let life = token.expires.since(now.wall);
+        let renew_before = RENEW_BEFORE.min(life / 2);
+        Self { expires: token.expires, renew_before, renew_at: now.elapsed + (life - renew_before), fetching: false }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! One document while it is exchanged: the engine's state and the bytes that may have to be sent.
+//!
+//! Loaded from the store when its turn comes and dropped when it is in sync and not on screen.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use taiwa_shared::{
+    documents::genesis,
+    ids::HeadsDigest,
+    sync::{
+        chunks::{ChangeHash, StoredChange},
+        document::{Accepted, Authors, DocumentSync, Outgoing, PeerAccess, PeerRole, SyncKind},
+        rejection::{GraphError, Rejection},
+    },
+};
+
+use super::plan::is_withheld;
+use crate::store::{LocalDocument, Store, StoreError};
+
+/// The one peer of a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Server;
+
+/// The server relays everybody's changes and may receive everything that is exchanged.
+const SERVER_ROLE: PeerRole = PeerRole { access: PeerAccess::Write, authors: Authors::Relayed };
+
+/// Why a document cannot be exchanged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored does not fit together.
+    #[error("stored changes do not fit together")]
+    Graph(#[from] GraphError),
+}
+
+/// A document in exchange with the server.
+#[derive(Debug)]
+pub(super) struct OpenDocument {
+    sync: DocumentSync<Server>,
+    /// Own changes that the server has not acknowledged, in order.
+    unacknowledged: Vec<ChangeHash>,
+    /// Their bytes.
+    unsent: HashMap<ChangeHash, Bytes>,
+    /// Whether the server has said anything about this document on this connection.
+    heard: bool,
+    withheld: bool,
+}
+
+impl OpenDocument {
+    /// Loads a document and begins its exchange.
+    pub(super) async fn load(store: &Store, document: &LocalDocument) -> Result<Self, OpenError> {
+        let stored = store.changes_with_state(document.id).await?;
+        let withheld = is_withheld(document);
+        let stored = if withheld { without_unsent(stored) } else { stored };
+        let mut unsent = HashMap::new();
+        let mut unacknowledged = Vec::new();
+        for (change, _) in stored.iter().filter(|(_, is_unsent)| *is_unsent) {
+            unacknowledged.push(change.header.hash);
+            unsent.insert(change.header.hash, change.bytes.clone());
+        }
+        let first = genesis(&document.key, document.generation);
+        let first = StoredChange::read(Bytes::from(first.bytes)).expect("the genesis is a change of our own making");
+        let headers = stored.into_iter().map(|(change, _)| change.header);
+        // The server checks authors; the phone shows them from the changes and the records.
+        let mut sync = DocumentSync::open(first, headers, [])?;
+        sync.connect(Server, SERVER_ROLE);
+        Ok(Self { sync, unacknowledged, unsent, heard: false, withheld })
+    }
+
+    /// Whether it was loaded without the person's unsent changes.
+    pub(super) fn withheld(&self) -> bool {
+        self.withheld
+    }
+
+    /// Takes changes made here, which are stored already; those that were loaded with the document are skipped.
+    pub(super) fn take_local(&mut self, changes: Vec<StoredChange>) -> Result<(), GraphError> {
+        if self.withheld {
+            return Ok(());
+        }
+        for change in changes {
+            let hash = change.header.hash;
+            if self.sync.contains(&hash) {
+                continue;
+            }
+            let bytes = change.bytes.clone();
+            self.sync.stage_local(change)?;
+            self.unacknowledged.push(hash);
+            self.unsent.insert(hash, bytes);
+        }
+        self.sync.commit();
+        Ok(())
+    }
+
+    /// Takes a message of the server; what is returned is staged and has to be stored.
+    pub(super) fn receive(&mut self, kind: SyncKind, data: &[u8]) -> Result<Vec<StoredChange>, Rejection> {
+        self.heard = true;
+        let accepted = self.sync.receive(Server, kind, data)?;
+        Ok(accepted.into_iter().map(|Accepted { change, .. }| change).collect())
+    }
+
+    /// What was staged is stored.
+    pub(super) fn commit(&mut self) {
+        self.sync.commit();
+    }
+
+    /// Own changes that the server has acknowledged since the last call.
+    pub(super) fn take_acknowledged(&mut self) -> Vec<ChangeHash> {
+        if self.unacknowledged.is_empty() {
+            return Vec::new();
+        }
+        let acknowledged = self.sync.acknowledged(Server, &self.unacknowledged);
+        let gone: HashSet<_> = acknowledged.iter().copied().collect();
+        self.unacknowledged.retain(|hash| !gone.contains(hash));
+        self.unsent.retain(|hash, _| !gone.contains(hash));
+        acknowledged
+    }
+
+    /// Whether nothing of this document waits for the server's acknowledgement.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.unacknowledged.is_empty()
+    }
+
+    pub(super) fn wants_to_send(&self) -> bool {
+        self.sync.wants_to_send(Server)
+    }
+
+    /// Whether both sides are known to have the same.
+    pub(super) fn is_in_sync(&self) -> bool {
+        self.heard && !self.wants_to_send() && self.sync.peer_has_all(Server)
+    }
+
+    /// The digest as records carry it: none while there is only the genesis.
+    pub(super) fn digest(&self) -> Option<HeadsDigest> {
+        (self.sync.len() > 1).then(|| self.sync.digest())
+    }
+
+    /// The next message, with bytes of older changes fetched from the store where the server lacks them.
+    pub(super) async fn next_message(
+        &mut self,
+        store: &Store,
+        document: &LocalDocument,
+    ) -> Result<Option<(SyncKind, Vec<u8>)>, StoreError> {
+        let Some(message) = self.sync.next_message(Server) else { return Ok(None) };
+        let kind = message.kind;
+        let bytes = self.bytes_of(&message, store, document).await?;
+        Ok(Some((kind, message.encode(&bytes))))
+    }
+
+    async fn bytes_of(
+        &self,
+        message: &Outgoing,
+        store: &Store,
+        document: &LocalDocument,
+    ) -> Result<Vec<Bytes>, StoreError> {
+        let mut older = HashMap::new();
+        if message.changes().iter().any(|hash| !self.unsent.contains_key(hash)) {
+            let stored = store.changes(document.id).await?;
+            older.extend(stored.into_iter().map(|change| (change.header.hash, change.bytes)));
+            let first = genesis(&document.key, document.generation);
+            older.insert(first.hash, first.bytes.into());
+        }
+        let find = |hash| self.unsent.get(hash).or_else(|| older.get(hash)).cloned();
+        let found = message.changes().iter().map(find).collect::<Option<Vec<_>>>();
+        found.ok_or(StoreError::UnknownDocument(document.id))
+    }
+}
+
+/// What the server is known to have, and what that stands on: an acknowledgement may have been lost.
+fn without_unsent(stored: Vec<(StoredChange, bool)>) -> Vec<(StoredChange, bool)> {
+    let mut needed: HashSet<ChangeHash> = HashSet::new();
+    let mut kept: Vec<_> = stored
+        .into_iter()
+        .rev()
+        .filter(|(change, is_unsent)| {
+            let keep = !is_unsent || needed.contains(&change.header.hash);
+            if keep {
+                needed.extend(&change.header.deps);
+            }
+            keep
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
