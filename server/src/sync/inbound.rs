@@ -1,0 +1,292 @@
+//! The reading half of a connection: frames in, staged changes and marks out.
+//!
+//! Never writes to the socket. Anything that no correct client sends ends the connection and goes to the audit log;
+//! what stock clients do loosely (foreign ephemeral messages, unknown frames) is ignored.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use axum::extract::ws::Message;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use taiwa_shared::{
+    ids::DocumentId,
+    sync::{
+        document::SyncKind,
+        wire::{Frame, PROTOCOL_VERSION, PeerId, PeerMetadata, RenewalToken},
+    },
+};
+
+use super::{
+    Shared,
+    connection::{Closing, Connection, Standing},
+    document::{OpenDocument, Received, SessionKey},
+    outbox::Ephemeral,
+};
+
+/// Messages above this are checked on the blocking pool: 16 KiB are about 130 one-key changes at 4 µs each.
+const INLINE_BYTES: usize = 16 * 1024;
+
+/// Waits for the client to introduce itself, and answers.
+pub(super) async fn join(
+    hub: &Shared,
+    connection: &Arc<Connection>,
+    messages: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+) -> Result<(), Closing> {
+    let first = tokio::time::timeout(hub.limits.join_timeout, async {
+        loop {
+            match messages.next().await {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => return other,
+            }
+        }
+    });
+    let message = tokio::select! {
+        first = first => first.map_err(|_| Closing::hostile("no join frame within the time for it"))?,
+        () = hub.draining.cancelled() => return Err(Closing::stopping()),
+    };
+    match decode(message)? {
+        Some(Frame::Join { sender, metadata, versions }) => introduce(hub, connection, &sender, &metadata, &versions),
+        Some(_) => Err(Closing::hostile("the first frame is not a join")),
+        None => Err(Closing::gone()),
+    }
+}
+
+/// Reads until the connection has to end.
+pub(super) async fn run(
+    hub: Arc<Shared>,
+    connection: Arc<Connection>,
+    messages: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+) -> Closing {
+    let mut allowance = Allowance::new(hub.limits.ephemerals_per_second);
+    loop {
+        let message = tokio::select! {
+            biased;
+            // What comes after this is sent again to the next server.
+            () = hub.stopping.cancelled() => return std::future::pending().await,
+            message = messages.next() => message,
+        };
+        connection.unanswered_pings.store(0, Ordering::Release);
+        let taken = match message {
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            message => match decode(message) {
+                Ok(Some(frame)) => take(&hub, &connection, frame, &mut allowance).await,
+                Ok(None) => Err(Closing::gone()),
+                Err(closing) => Err(closing),
+            },
+        };
+        if let Err(closing) = taken {
+            return closing;
+        }
+        connection.outbox.room().await;
+        hub.committer.room().await;
+    }
+}
+
+fn decode(message: Option<Result<Message, axum::Error>>) -> Result<Option<Frame>, Closing> {
+    match message {
+        Some(Ok(Message::Binary(bytes))) => {
+            Frame::decode(&bytes).map(Some).map_err(|e| Closing::hostile(e.to_string()))
+        }
+        Some(Ok(Message::Text(_))) => Err(Closing::hostile("text frames are not part of the protocol")),
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Ok(None),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Some(Frame::Unknown)),
+    }
+}
+
+fn introduce(
+    hub: &Shared,
+    connection: &Arc<Connection>,
+    peer: &PeerId,
+    metadata: &PeerMetadata,
+    versions: &[String],
+) -> Result<(), Closing> {
+    if !versions.iter().any(|version| version == PROTOCOL_VERSION) {
+        return Err(Closing::hostile("no common protocol version: this server speaks \"1\""));
+    }
+    if !connection.bind_peer(peer, metadata.taiwa) || !hub.roster.bind(peer, connection) {
+        return Err(Closing::hostile("this peer id belongs to another connection"));
+    }
+    connection.outbox.control(Frame::Peer {
+        sender: hub.name.clone(),
+        target: peer.clone(),
+        metadata: PeerMetadata { storage_id: Some(hub.storage_id.clone()), is_ephemeral: false, taiwa: true },
+        selected_version: PROTOCOL_VERSION.to_owned(),
+    });
+    Ok(())
+}
+
+async fn take(
+    hub: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    frame: Frame,
+    allowance: &mut Allowance,
+) -> Result<(), Closing> {
+    match frame {
+        Frame::Sync { sender, document, data, .. } => {
+            must_be_bound(connection, &sender)?;
+            receive(hub, connection, document, SyncKind::Sync, data).await
+        }
+        Frame::Request { sender, document, data, .. } => {
+            must_be_bound(connection, &sender)?;
+            receive(hub, connection, document, SyncKind::Request, data).await
+        }
+        Frame::Ephemeral { sender, document, session, count, data, .. } => {
+            // Stock clients send other people's messages back to us: not an attack, and not to be forwarded.
+            if connection.peer() != Some(&sender) || data.len() > hub.limits.ephemeral_bytes || !allowance.take() {
+                return Ok(());
+            }
+            forward(hub, connection, document, Ephemeral { sender, session, count, data }).await
+        }
+        Frame::Join { sender, metadata, versions } => introduce(hub, connection, &sender, &metadata, &versions),
+        Frame::Renew { sender, access_token, .. } => {
+            must_be_bound(connection, &sender)?;
+            renew(hub, connection, &access_token);
+            Ok(())
+        }
+        Frame::Leave { .. } => Err(Closing::gone()),
+        Frame::Error { .. } => {
+            tracing::info!(user.id = %connection.principal.user, "a client reported an error and was disconnected");
+            Err(Closing::gone())
+        }
+        Frame::Peer { .. }
+        | Frame::DocUnavailable { .. }
+        | Frame::News { .. }
+        | Frame::RemoteSubscriptionChange
+        | Frame::RemoteHeadsChanged
+        | Frame::Unknown => Ok(()),
+    }
+}
+
+fn must_be_bound(connection: &Connection, sender: &PeerId) -> Result<(), Closing> {
+    if connection.peer() == Some(sender) { Ok(()) } else { Err(Closing::hostile("senderId is not that of the join")) }
+}
+
+async fn receive(
+    hub: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    document: DocumentId,
+    kind: SyncKind,
+    data: Bytes,
+) -> Result<(), Closing> {
+    let (key, open) = match connection.standing(hub, document).await? {
+        Standing::Joined(key, open) => (key, open),
+        // The message was made under access that is gone; what the peer sends next starts anew.
+        Standing::Ended => return Ok(()),
+        Standing::Apart => match connection.join(hub, document).await? {
+            Some(joined) => joined,
+            None => return Ok(()),
+        },
+    };
+    let received = if data.len() > INLINE_BYTES {
+        let (hub, open) = (Arc::clone(hub), Arc::clone(&open));
+        let work = tokio::task::spawn_blocking(move || stage(&hub, &open, key, kind, &data));
+        work.await.map_err(|_| Closing::fault())?
+    } else {
+        stage(hub, &open, key, kind, &data)
+    };
+    match received {
+        Ok(answer) => {
+            if answer {
+                connection.outbox.mark(document);
+            }
+            Ok(())
+        }
+        Err(closing) => {
+            if closing.hostile {
+                audit(connection, Some(document), &closing.message);
+            }
+            // Audited here, with the document.
+            Err(Closing { hostile: false, ..closing })
+        }
+    }
+}
+
+/// Stages what a message brings; returns whether there is something to answer at once.
+fn stage(
+    hub: &Shared,
+    open: &Arc<OpenDocument>,
+    key: SessionKey,
+    kind: SyncKind,
+    data: &[u8],
+) -> Result<bool, Closing> {
+    let entered = hub.enter(open, |state| {
+        let received = state.receive(key, kind, data)?;
+        let is_new = received.staged.is_some() && state.enqueue();
+        if let Some(staged) = received.staged {
+            hub.committer.queue(open, staged, is_new);
+        }
+        Ok(received)
+    });
+    match entered {
+        Ok(Ok(Received { answer, .. })) => Ok(answer),
+        Ok(Err(rejection)) => Err(Closing::rejected(&rejection)),
+        // Retired under us: everybody on it reconnects.
+        Err(_) => Err(Closing::fault()),
+    }
+}
+
+async fn forward(
+    hub: &Shared,
+    connection: &Connection,
+    document: DocumentId,
+    message: Ephemeral,
+) -> Result<(), Closing> {
+    if let Standing::Joined(key, open) = connection.standing(hub, document).await? {
+        // A retired document has nobody to forward to.
+        let _ = hub.enter(&open, |state| {
+            state.others(key).for_each(|other| other.outbox.ephemeral(document, message.clone()));
+        });
+    }
+    Ok(())
+}
+
+fn renew(hub: &Shared, connection: &Connection, token: &RenewalToken) {
+    let ours = &connection.principal;
+    match (hub.verify)(token.expose()) {
+        Some(theirs)
+            if (theirs.organisation, theirs.user, theirs.device) == (ours.organisation, ours.user, ours.device) =>
+        {
+            connection.renew(theirs.expires);
+        }
+        // The socket closes when the present token expires.
+        _ => audit(connection, None, "renewal with a token that is not valid here"),
+    }
+}
+
+/// Writes what no correct client does to the audit log; never contents.
+pub(super) fn audit(connection: &Connection, document: Option<DocumentId>, what: &str) {
+    let document = document.map(tracing::field::display);
+    let principal = &connection.principal;
+    tracing::warn!(
+        target: "taiwa::audit",
+        { user.id = %principal.user, device.id = %principal.device, document.id = document },
+        "refused: {what}"
+    );
+}
+
+/// A token bucket of one second.
+struct Allowance {
+    per_second: u32,
+    left: f64,
+    filled: Instant,
+}
+
+impl Allowance {
+    fn new(per_second: u32) -> Self {
+        Self { per_second, left: f64::from(per_second), filled: Instant::now() }
+    }
+
+    fn take(&mut self) -> bool {
+        let full = f64::from(self.per_second);
+        self.left = (self.left + self.filled.elapsed().as_secs_f64() * full).min(full);
+        self.filled = Instant::now();
+        let is_granted = self.left >= 1.0;
+        if is_granted {
+            self.left -= 1.0;
+        }
+        is_granted
+    }
+}
