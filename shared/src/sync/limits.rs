@@ -71,6 +71,9 @@ pub const MAX_UNANSWERED_NEEDS: u8 = 3;
 /// Runs of changes per document of which we remember who brought them; beyond, the oldest may be echoed (harmless).
 pub const MAX_RUNS: usize = 1_024;
 
+/// Changes asked for by name and not sent yet, per peer: as many full `need`s as can arrive while we write one message.
+pub const MAX_WANTED: usize = 16 * MAX_HASHES;
+
 /// Bytes of a peer id.
 pub const MAX_PEER_ID_BYTES: usize = 128;
 
@@ -85,3 +88,7 @@ pub const MAX_FRAME_FIELDS: usize = 32;
 
 /// 64 MiB: the largest storage row, inflated. Rows are made by us; this bounds the damage of a damaged one.
 pub const MAX_ROW_BYTES: usize = 64 * 1024 * 1024;
+
+/// Heads of a document: people who diverged at the same time. A client restarted offline makes a chain, not heads.
+/// Below [`MAX_HASHES`], so that our own messages are accepted everywhere.
+pub const MAX_HEADS: usize = 128;

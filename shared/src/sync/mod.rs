@@ -9,3 +9,12 @@ pub mod document;
 pub mod limits;
 pub mod rejection;
 pub mod wire;
+
+mod exchange;
+mod graph;
+mod guard;
+mod message;
+mod parked;
+mod runs;
+#[cfg(test)]
+mod tests;

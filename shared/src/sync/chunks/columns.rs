@@ -40,6 +40,13 @@ pub(crate) struct Rows {
     pub(crate) rows: u64,
     /// For a column of counts: their sum.
     pub(crate) sum: u64,
+    /// The largest value.
+    pub(crate) largest: u64,
+}
+
+/// Whether a column holds numbers of actors.
+pub(crate) fn holds_actors(spec: u32) -> bool {
+    spec & 7 == 1
 }
 
 /// Counts a column; `None` if it is malformed. Deflated and unknown columns count as malformed.
@@ -65,12 +72,15 @@ fn run_lengths(column: &[u8], mut value: impl FnMut(&mut Reader<'_>) -> Option<u
             0 => total.rows = total.rows.checked_add(reader.unsigned()?)?,
             1.. => {
                 let repeated = value(&mut reader)?;
+                total.largest = total.largest.max(repeated);
                 total.rows = total.rows.checked_add(count.unsigned_abs())?;
                 total.sum = total.sum.checked_add(repeated.checked_mul(count.unsigned_abs())?)?;
             }
             _ => {
                 for _ in 0..count.unsigned_abs() {
-                    total.sum = total.sum.checked_add(value(&mut reader)?)?;
+                    let single = value(&mut reader)?;
+                    total.largest = total.largest.max(single);
+                    total.sum = total.sum.checked_add(single)?;
                 }
                 total.rows = total.rows.checked_add(count.unsigned_abs())?;
             }
@@ -85,5 +95,5 @@ fn booleans(column: &[u8]) -> Option<Rows> {
     while !reader.is_empty() {
         rows = rows.checked_add(reader.unsigned()?)?;
     }
-    Some(Rows { rows, sum: 0 })
+    Some(Rows { rows, ..Rows::default() })
 }

@@ -4,13 +4,20 @@
 //! next change is checked, but nothing that mentions them leaves before [`DocumentSync::commit`], which the caller
 //! calls when the store has them on disk. Holds headers only; the caller keeps the bytes.
 
-use std::{hash::Hash, marker::PhantomData};
+mod open;
+mod receive;
+
+use std::{collections::HashMap, hash::Hash};
 
 use bytes::Bytes;
 
 use super::{
-    chunks::{ActorId, ChangeHash, ChangeHeader, StoredChange},
-    rejection::{GraphError, Rejection},
+    chunks::{ActorId, ChangeHash, StoredChange},
+    exchange::{Draft, Exchange},
+    graph::{Graph, Index},
+    message,
+    rejection::Rejection,
+    runs::Runs,
 };
 use crate::ids::{HeadsDigest, UserId};
 
@@ -73,7 +80,9 @@ pub struct StageMark {
 pub struct Outgoing {
     /// The frame to send it in.
     pub kind: SyncKind,
+    front: Vec<u8>,
     changes: Vec<ChangeHash>,
+    flags: Option<u8>,
 }
 
 impl Outgoing {
@@ -81,133 +90,178 @@ impl Outgoing {
     pub fn changes(&self) -> &[ChangeHash] {
         &self.changes
     }
+
     /// The sync message; `bytes` are the chunks of [`Self::changes`], in the same order.
     pub fn encode(self, bytes: &[Bytes]) -> Vec<u8> {
-        let _ = bytes;
-        todo!()
+        debug_assert_eq!(bytes.len(), self.changes.len(), "every change of a message has its bytes");
+        let mut message = self.front;
+        message.reserve(bytes.iter().map(|chunk| chunk.len() + 5).sum::<usize>() + 3);
+        for chunk in bytes {
+            message::write_change(&mut message, chunk);
+        }
+        if let Some(flags) = self.flags {
+            message::write_flags(&mut message, flags);
+        }
+        message
     }
 }
 
 /// One document's sync state; `P` is the caller's key of a peer.
 #[derive(Debug)]
 pub struct DocumentSync<P> {
-    peers: PhantomData<P>,
+    graph: Graph,
+    /// Actors whose changes do not name their author, also such as have no change here yet.
+    bindings: HashMap<ActorId, UserId>,
+    sessions: HashMap<P, Exchange>,
+    /// Peers whose parked changes turned out bad when their dependencies came from elsewhere.
+    doomed: HashMap<P, Rejection>,
+    runs: Runs<P>,
+    /// Rises with every rollback, so that older marks count for nothing.
+    life: u32,
 }
 
-#[expect(unused_variables, reason = "bodies follow in the next commit")]
 impl<P: Copy + Eq + Hash> DocumentSync<P> {
-    /// A document with what the store has of it. The genesis is always change 0; `stored` need not contain it, and
-    /// may come in any order. `bindings` are the actors whose changes do not name their author.
-    ///
-    /// # Errors
-    /// [`GraphError`] if stored changes do not fit together.
-    pub fn open(
-        genesis: StoredChange,
-        stored: impl IntoIterator<Item = ChangeHeader>,
-        bindings: impl IntoIterator<Item = (ActorId, UserId)>,
-    ) -> Result<Self, GraphError> {
-        todo!()
-    }
     /// Starts a session with a peer, forgetting an earlier one under the same key.
     pub fn connect(&mut self, peer: P, role: PeerRole) {
-        todo!()
+        self.disconnect(peer);
+        self.sessions.insert(peer, Exchange::new(role));
     }
+
     /// Tells what a peer is known to have from earlier sessions, before the first message to it: unchanged documents
     /// then reconnect in about 100 bytes. Unknown hashes are ignored; if the peer lost them, it says so.
     pub fn seed_shared_heads(&mut self, peer: P, heads: &[ChangeHash]) {
-        todo!()
+        if let Some(exchange) = self.sessions.get_mut(&peer) {
+            exchange.seed(&self.graph, heads);
+        }
     }
+
     /// Ends a session.
     pub fn disconnect(&mut self, peer: P) {
-        todo!()
+        self.sessions.remove(&peer);
+        self.doomed.remove(&peer);
+        self.runs.forget_peer(peer);
     }
+
+    /// Whether the peer has a session.
+    pub fn is_connected(&self, peer: P) -> bool {
+        self.sessions.contains_key(&peer)
+    }
+
     /// Changes what a peer may do, on the open session. [`Self::next_message`] may then have something to say.
     pub fn set_role(&mut self, peer: P, role: PeerRole) {
-        todo!()
+        if let Some(exchange) = self.sessions.get_mut(&peer) {
+            exchange.set_role(role);
+        }
     }
-    /// Takes a sync message: checks it and stages its changes. What is returned has to be stored, then committed;
-    /// changes may belong to an earlier message (of another peer, too) that waited for a dependency.
-    ///
-    /// # Errors
-    /// [`Rejection`]: nothing of the message was kept and the peer's session is over; close the connection.
-    pub fn receive(&mut self, peer: P, kind: SyncKind, data: &[u8]) -> Result<Vec<Accepted>, Rejection> {
-        todo!()
-    }
-    /// Stages a change made here.
-    ///
-    /// # Errors
-    /// [`GraphError`] if it does not fit, or is larger than peers accept.
-    pub fn stage_local(&mut self, change: StoredChange) -> Result<(), GraphError> {
-        todo!()
-    }
+
     /// Everything staged is on disk now.
     pub fn commit(&mut self) {
-        todo!()
+        self.graph.commit_until(self.graph.staged());
     }
+
     /// Where staging stands.
     pub fn stage_mark(&self) -> StageMark {
-        todo!()
+        StageMark { staged: self.graph.staged(), life: self.life }
     }
+
     /// Everything staged up to the mark is on disk now. A mark from before a [`Self::rollback`] does nothing.
     pub fn commit_until(&mut self, mark: StageMark) {
-        todo!()
+        if mark.life == self.life {
+            self.graph.commit_until(mark.staged);
+        }
     }
+
     /// The store failed: forgets what is staged, and every session.
     pub fn rollback(&mut self) {
-        todo!()
+        self.graph.truncate(self.graph.committed());
+        self.sessions.clear();
+        self.doomed.clear();
+        self.runs = Runs::new();
+        self.life += 1;
     }
+
     /// The next message to a peer; `None` if there is nothing to say. Mentions only what is committed. Carries up to
-    /// 64 KiB of changes; call again until `None`.
+    /// 64 KiB of changes (or one larger change); call again until `None`.
     pub fn next_message(&mut self, peer: P) -> Option<Outgoing> {
-        todo!()
+        let draft = self.sessions.get_mut(&peer)?.next(&self.graph, &self.runs, peer)?;
+        let Draft { heads, need, have, changes, flags } = draft;
+        let front = message::write_front(&heads, &need, have.as_ref(), changes.len());
+        let changes = changes.into_iter().map(|index| self.graph.hash(index)).collect();
+        Some(Outgoing { kind: SyncKind::Sync, front, changes, flags })
     }
+
     /// Whether [`Self::next_message`] would say something.
     pub fn wants_to_send(&self, peer: P) -> bool {
-        todo!()
+        self.sessions.get(&peer).is_some_and(|exchange| exchange.wants_to_send(&self.graph, &self.runs, peer))
     }
+
     /// Whether the peer has acknowledged everything that is committed here.
     pub fn peer_has_all(&self, peer: P) -> bool {
-        todo!()
+        let heads = self.graph.committed_heads();
+        self.sessions
+            .get(&peer)
+            .is_some_and(|exchange| self.graph.within(heads, &exchange.claimed(&self.graph)).len() == heads.len())
     }
-    /// Whether the change is in the ancestors of the heads that the peer has claimed.
+
+    /// Whether the change is in the ancestors of the heads that the peer has claimed in this session.
     pub fn is_acknowledged(&self, peer: P, hash: &ChangeHash) -> bool {
-        todo!()
+        !self.acknowledged(peer, std::slice::from_ref(hash)).is_empty()
     }
+
     /// Which of these changes the peer has acknowledged; one walk for all.
     pub fn acknowledged(&self, peer: P, candidates: &[ChangeHash]) -> Vec<ChangeHash> {
-        todo!()
+        let Some(exchange) = self.sessions.get(&peer) else { return Vec::new() };
+        let known: Vec<Index> = candidates.iter().filter_map(|hash| self.graph.find(hash)).collect();
+        let within = self.graph.within(&known, &exchange.claimed(&self.graph));
+        within.into_iter().map(|index| self.graph.hash(index)).collect()
     }
+
     /// The committed heads, sorted.
     pub fn heads(&self) -> Vec<ChangeHash> {
-        todo!()
+        let mut heads: Vec<_> = self.graph.committed_heads().iter().map(|index| self.graph.hash(*index)).collect();
+        heads.sort_unstable();
+        heads
     }
+
     /// Names the committed heads.
     pub fn digest(&self) -> HeadsDigest {
-        todo!()
+        HeadsDigest::of(self.graph.committed_heads().iter().map(|index| self.graph.hash(*index).0))
     }
+
     /// Committed changes, the genesis included.
     #[expect(clippy::len_without_is_empty, reason = "the genesis is always there")]
     pub fn len(&self) -> usize {
-        todo!()
+        self.graph.committed() as usize
     }
+
     /// Whether the change is known, staged or committed.
     pub fn contains(&self, hash: &ChangeHash) -> bool {
-        todo!()
+        self.graph.find(hash).is_some()
     }
+
     /// Whether something is staged and not committed.
     pub fn has_staged(&self) -> bool {
-        todo!()
+        self.graph.staged() > self.graph.committed()
     }
+
     /// About how much memory this takes.
     pub fn resident_bytes(&self) -> usize {
-        todo!()
+        let sessions: usize = self.sessions.values().map(Exchange::resident_bytes).sum();
+        size_of::<Self>()
+            + self.graph.resident_bytes()
+            + sessions
+            + self.bindings.len() * size_of::<(ActorId, UserId)>()
     }
+
     /// The person behind an actor, where that is known.
     pub fn author_of(&self, actor: &ActorId) -> Option<UserId> {
-        todo!()
+        let from_change = self.graph.actor(actor).and_then(|actor| actor.author);
+        from_change.or_else(|| self.bindings.get(actor).copied())
     }
+
     /// Records the person behind an actor whose changes do not say so.
     pub fn bind_actor(&mut self, actor: &ActorId, user: UserId) {
-        todo!()
+        self.graph.bind(actor, user);
+        self.bindings.entry(actor.clone()).or_insert(user);
     }
 }

@@ -1,0 +1,107 @@
+//! Opening a document from what the store has, and staging changes made here.
+//!
+//! These are changes of our own or such as the guard let in before, so only their place in the graph is checked.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+};
+
+use super::DocumentSync;
+use crate::{
+    ids::UserId,
+    sync::{
+        chunks::{ActorId, ChangeHash, ChangeHeader, StoredChange},
+        graph::{Graph, Index},
+        limits::{MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_OP},
+        rejection::{ChangeFault, GraphError},
+        runs::Runs,
+    },
+};
+
+impl<P: Copy + Eq + Hash> DocumentSync<P> {
+    /// A document with what the store has of it. The genesis is always change 0; `stored` need not contain it, and
+    /// may come in any order. `bindings` are the actors whose changes do not name their author.
+    ///
+    /// # Errors
+    /// [`GraphError`] if stored changes do not fit together.
+    pub fn open(
+        genesis: StoredChange,
+        stored: impl IntoIterator<Item = ChangeHeader>,
+        bindings: impl IntoIterator<Item = (ActorId, UserId)>,
+    ) -> Result<Self, GraphError> {
+        let bindings: HashMap<_, _> = bindings.into_iter().collect();
+        let mut graph = Graph::new();
+        let genesis = genesis.header;
+        if !genesis.deps.is_empty() || genesis.seq != 1 {
+            return Err(GraphError::DoesNotFit { hash: genesis.hash, fault: ChangeFault::Genesis });
+        }
+        graph.push(&genesis, &[], None);
+        let mut waiting: HashMap<ChangeHash, Vec<ChangeHeader>> = HashMap::new();
+        for header in stored {
+            let mut ready = VecDeque::from([header]);
+            while let Some(header) = ready.pop_front() {
+                if graph.find(&header.hash).is_some() {
+                    continue;
+                }
+                match known_deps(&graph, &header) {
+                    Err(missing) => waiting.entry(missing).or_default().push(header),
+                    Ok(deps) => {
+                        add(&mut graph, &bindings, &header, &deps)?;
+                        ready.extend(waiting.remove(&header.hash).unwrap_or_default());
+                    }
+                }
+            }
+        }
+        if let Some(first) = waiting.values().flatten().map(|header| header.hash).min() {
+            return Err(GraphError::MissingDependencies { count: waiting.values().map(Vec::len).sum(), first });
+        }
+        graph.commit_until(graph.staged());
+        Ok(Self { graph, bindings, sessions: HashMap::new(), doomed: HashMap::new(), runs: Runs::new(), life: 0 })
+    }
+
+    /// Stages a change made here. One that is known already changes nothing.
+    ///
+    /// # Errors
+    /// [`GraphError`] if it does not fit, or is larger than peers accept.
+    pub fn stage_local(&mut self, change: StoredChange) -> Result<(), GraphError> {
+        let header = &change.header;
+        if self.graph.find(&header.hash).is_some() {
+            return Ok(());
+        }
+        let operations = header.max_op.saturating_sub(header.start_op - 1);
+        if change.bytes.len() > MAX_CHANGE_BYTES || operations > MAX_CHANGE_OPS || header.max_op >= MAX_OP {
+            return Err(GraphError::TooLarge(header.hash));
+        }
+        let deps = known_deps(&self.graph, header)
+            .map_err(|_| GraphError::MissingDependencies { count: 1, first: header.hash })?;
+        add(&mut self.graph, &self.bindings, header, &deps)
+    }
+}
+
+/// The dependencies of a change in the graph, sorted; or the first that is missing.
+pub(super) fn known_deps(graph: &Graph, header: &ChangeHeader) -> Result<Vec<Index>, ChangeHash> {
+    let mut deps = header.deps.iter().map(|dep| graph.find(dep).ok_or(*dep)).collect::<Result<Vec<_>, _>>()?;
+    deps.sort_unstable();
+    deps.dedup();
+    Ok(deps)
+}
+
+fn add(
+    graph: &mut Graph,
+    bindings: &HashMap<ActorId, UserId>,
+    header: &ChangeHeader,
+    deps: &[Index],
+) -> Result<(), GraphError> {
+    let actor = graph.actor(&header.actor);
+    let does_not_fit = |fault| Err(GraphError::DoesNotFit { hash: header.hash, fault });
+    if deps.is_empty() || actor.is_some_and(|actor| actor.last == 0) {
+        return does_not_fit(ChangeFault::Genesis);
+    }
+    if header.seq != actor.map_or(1, |actor| actor.last_seq + 1) {
+        return does_not_fit(ChangeFault::Sequence);
+    }
+    let author = header.author.or_else(|| bindings.get(&header.actor).copied());
+    graph.push(header, deps, author);
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Taking in a peer's message: everything or nothing of it.
+//!
+//! Order: the message's own limits, each change by itself, each change against the graph, then what the message says
+//! about the peer. A change that waits for a dependency is parked; whoever brings the dependency releases it.
+
+use std::{collections::HashMap, hash::Hash};
+
+use super::{Accepted, DocumentSync, PeerAccess, SyncKind, open::known_deps};
+use crate::{
+    ids::UserId,
+    sync::{
+        chunks::ActorId,
+        exchange::{Exchange, Received},
+        graph::{Graph, Index},
+        guard::{self, Inspected},
+        limits::{MAX_GRAPH_STEPS, MAX_HEADS},
+        message::Incoming,
+        rejection::Rejection,
+    },
+};
+
+/// Runs are looked through for such as every peer has passed when there are this many.
+const RUNS_BEFORE_SWEEP: usize = 64;
+
+impl<P: Copy + Eq + Hash> DocumentSync<P> {
+    /// Takes a sync message: checks it and stages its changes. What is returned has to be stored, then committed;
+    /// changes may belong to an earlier message (of another peer, too) that waited for a dependency.
+    ///
+    /// # Errors
+    /// [`Rejection`]: nothing of the message was kept and the peer's session is over; close the connection.
+    pub fn receive(&mut self, peer: P, kind: SyncKind, data: &[u8]) -> Result<Vec<Accepted>, Rejection> {
+        if let Some(rejection) = self.doomed.remove(&peer) {
+            return Err(rejection);
+        }
+        // Out of the map while it works; a refused message leaves it out.
+        let mut exchange = self.sessions.remove(&peer).ok_or(Rejection::NotConnected)?;
+        let start = self.graph.staged();
+        let mut accepted = Vec::new();
+        let mut staging = Staging::new(&mut self.graph, &self.bindings, &mut accepted);
+        if let Err(rejection) = staging.take_in(&mut exchange, kind, data) {
+            self.graph.truncate(start);
+            self.runs.forget_peer(peer);
+            return Err(rejection);
+        }
+        self.sessions.insert(peer, exchange);
+        self.runs.add(peer, start, self.graph.staged());
+        self.release_parked(start, &mut accepted);
+        self.sweep_runs();
+        Ok(accepted)
+    }
+
+    /// Stages what other peers' parked changes waited for among the changes from `from` on.
+    fn release_parked(&mut self, from: Index, accepted: &mut Vec<Accepted>) {
+        let mut index = from;
+        while index < self.graph.staged() {
+            let hash = self.graph.hash(index);
+            index += 1;
+            let waiting: Vec<P> =
+                self.sessions.iter().filter(|(_, x)| x.parked.awaits(&hash)).map(|(p, _)| *p).collect();
+            for peer in waiting {
+                let Some(exchange) = self.sessions.get_mut(&peer) else { continue };
+                let (start, kept) = (self.graph.staged(), accepted.len());
+                let released = exchange.parked.take(&hash);
+                let mut staging = Staging::new(&mut self.graph, &self.bindings, accepted);
+                match staging.settle(exchange, released) {
+                    Ok(()) => self.runs.add(peer, start, self.graph.staged()),
+                    Err(rejection) => {
+                        self.graph.truncate(start);
+                        accepted.truncate(kept);
+                        self.disconnect(peer);
+                        self.doomed.insert(peer, rejection);
+                    }
+                }
+            }
+        }
+    }
+
+    fn sweep_runs(&mut self) {
+        if self.runs.len() > RUNS_BEFORE_SWEEP {
+            let passed = self.sessions.values().filter_map(Exchange::cursor).min();
+            self.runs.forget_below(passed.unwrap_or(self.graph.staged()));
+        }
+    }
+}
+
+/// Staging the changes of one message.
+struct Staging<'a> {
+    graph: &'a mut Graph,
+    bindings: &'a HashMap<ActorId, UserId>,
+    accepted: &'a mut Vec<Accepted>,
+    steps: usize,
+}
+
+impl<'a> Staging<'a> {
+    fn new(graph: &'a mut Graph, bindings: &'a HashMap<ActorId, UserId>, accepted: &'a mut Vec<Accepted>) -> Self {
+        Self { graph, bindings, accepted, steps: MAX_GRAPH_STEPS }
+    }
+
+    fn take_in(&mut self, exchange: &mut Exchange, kind: SyncKind, data: &[u8]) -> Result<(), Rejection> {
+        let message = Incoming::read(data)?;
+        let mut brought_news = false;
+        if message.has_chunks && exchange.role().access == PeerAccess::Write {
+            for chunk in message.chunks()? {
+                let is_known = |hash: &_| self.graph.find(hash).is_some() || exchange.parked.contains(hash);
+                if let Some(inspected) = guard::inspect(chunk, is_known)? {
+                    brought_news = true;
+                    self.settle(exchange, vec![inspected])?;
+                }
+            }
+        }
+        let is_request = kind == SyncKind::Request;
+        exchange.receive(self.graph, Received { message, is_request, brought_news })
+    }
+
+    /// Stages changes and what waited for them, or parks them.
+    fn settle(&mut self, exchange: &mut Exchange, mut ready: Vec<Inspected>) -> Result<(), Rejection> {
+        let authors = exchange.role().authors;
+        while let Some(inspected) = ready.pop() {
+            let header = &inspected.change.header;
+            if self.graph.find(&header.hash).is_some() {
+                continue;
+            }
+            let deps = match known_deps(self.graph, header) {
+                Ok(deps) => deps,
+                Err(missing) => {
+                    exchange.parked.park(missing, inspected)?;
+                    continue;
+                }
+            };
+            let bound = self.bindings.get(&header.actor).copied();
+            let admission = guard::admit(self.graph, &inspected, &deps, bound, authors, &mut self.steps)?;
+            self.graph.push(header, &deps, admission.author);
+            if self.graph.staged_heads().len() > MAX_HEADS {
+                return Err(Rejection::TooMuch("heads of the document"));
+            }
+            ready.extend(exchange.parked.take(&header.hash));
+            self.accepted.push(Accepted {
+                change: inspected.change,
+                author: admission.author,
+                binds_actor: admission.binds_actor,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Everything a received change passes before it counts: first by itself, then against the graph.
+//!
+//! By itself ([`inspect`]): sizes, row totals, then Automerge's own parser and decoder under `catch_unwind`, a
+//! canonical re-encoding, and operations that can never be right. Against the graph ([`admit`]): sequence, ancestry,
+//! counters, actors and author. What an operation refers to inside the document is not checked here.
+
+mod operations;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::Change;
+
+use super::{
+    chunks::{
+        ActorId, ChangeHash, ChunkError, StoredChange, columns,
+        format::{self, AuthorField, ParsedChange},
+    },
+    document::Authors,
+    graph::{Graph, Index},
+    limits::{
+        MAX_ACTOR_BYTES, MAX_CHANGE_ACTORS, MAX_CHANGE_DEPENDENCIES, MAX_CHANGE_FOOTER_BYTES, MAX_CHANGE_OPS,
+        MAX_CHANGE_PREDECESSORS, MAX_COMMIT_MESSAGE_BYTES, MAX_OP, MAX_START_OP_GAP,
+    },
+    rejection::{ChangeFault, Rejection},
+};
+use crate::ids::UserId;
+
+/// A change that is well-formed by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Inspected {
+    pub(crate) change: StoredChange,
+    author: AuthorField,
+    other_actors: Vec<ActorId>,
+}
+
+/// What [`admit`] found out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    pub(crate) author: Option<UserId>,
+    pub(crate) binds_actor: bool,
+}
+
+/// Checks one chunk by itself; `None` if it `is_known`, which the hash tells before anything else is looked at.
+pub(crate) fn inspect(
+    chunk: &[u8],
+    is_known: impl FnOnce(&ChangeHash) -> bool,
+) -> Result<Option<Inspected>, Rejection> {
+    let parsed = ParsedChange::read(chunk).map_err(|error| match error {
+        ChunkError::TooLarge(what) => Rejection::TooMuch(what),
+        ChunkError::NotAChange(0) => Rejection::DocumentChunk,
+        ChunkError::Checksum => Rejection::Malformed("checksum of a change"),
+        _ => Rejection::Malformed("change chunk"),
+    })?;
+    if is_known(&parsed.header.hash) {
+        return Ok(None);
+    }
+    check_sizes(&parsed)?;
+    check_columns(&parsed)?;
+    let hash = parsed.header.hash;
+    check_operations(&parsed).map_err(|fault| Rejection::Change { hash, fault })?;
+    let ParsedChange { header, author, other_actors, .. } = parsed;
+    Ok(Some(Inspected { change: StoredChange { header, bytes: format::own(chunk) }, author, other_actors }))
+}
+
+fn check_sizes(parsed: &ParsedChange<'_>) -> Result<(), Rejection> {
+    let too_much = if parsed.operations > MAX_CHANGE_OPS {
+        "operations of a change"
+    } else if parsed.header.deps.len() > MAX_CHANGE_DEPENDENCIES {
+        "dependencies of a change"
+    } else if parsed.other_actors.len() > MAX_CHANGE_ACTORS {
+        "actors of a change"
+    } else if parsed.other_actors.iter().chain([&parsed.header.actor]).any(|a| a.to_bytes().len() > MAX_ACTOR_BYTES) {
+        "bytes of an actor id"
+    } else if parsed.commit_message_bytes > MAX_COMMIT_MESSAGE_BYTES {
+        "bytes of a commit message"
+    } else if parsed.footer_bytes > MAX_CHANGE_FOOTER_BYTES {
+        "bytes of a change's footer"
+    } else if parsed.header.max_op >= MAX_OP {
+        "operation counter"
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::TooMuch(too_much))
+}
+
+/// Row totals before Automerge walks them, and actor numbers before it looks them up.
+fn check_columns(parsed: &ParsedChange<'_>) -> Result<(), Rejection> {
+    let actors = parsed.other_actors.len() as u64 + 1;
+    for column in &parsed.columns {
+        let total = columns::rows(column.spec, parsed.column(column)).ok_or(Rejection::Malformed("column"))?;
+        let limit = match column.spec {
+            columns::PREDECESSOR_ACTOR | columns::PREDECESSOR_COUNTER => MAX_CHANGE_PREDECESSORS,
+            _ => MAX_CHANGE_OPS,
+        };
+        if total.rows > limit {
+            return Err(Rejection::TooMuch("rows of a column"));
+        }
+        if column.spec == columns::PREDECESSOR_COUNT && total.sum > MAX_CHANGE_PREDECESSORS {
+            return Err(Rejection::TooMuch("predecessors of a change"));
+        }
+        if columns::holds_actors(column.spec) && total.largest >= actors {
+            return Err(Rejection::Malformed("actor number"));
+        }
+    }
+    Ok(())
+}
+
+/// Decodes, checks and re-encodes the operations. Other encodings of the same operations are accepted by Automerge
+/// and then ruin the document: after saving, the hash differs and it cannot be loaded.
+fn check_operations(parsed: &ParsedChange<'_>) -> Result<(), ChangeFault> {
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        let change = Change::try_from(&parsed.plain[..]).map_err(|_| ChangeFault::Undecodable)?;
+        let expanded = change.decode();
+        operations::check(&expanded)?;
+        if Change::from(expanded).raw_bytes() == &parsed.plain[..] { Ok(()) } else { Err(ChangeFault::NotCanonical) }
+    }));
+    checked.unwrap_or(Err(ChangeFault::Undecodable))
+}
+
+/// Checks a change against the graph; `deps` are its dependencies there, `bound` is the person whom a record names
+/// for its actor, `steps` bounds the walk.
+pub(crate) fn admit(
+    graph: &Graph,
+    inspected: &Inspected,
+    deps: &[Index],
+    bound: Option<UserId>,
+    authors: Authors,
+    steps: &mut usize,
+) -> Result<Admission, Rejection> {
+    let header = &inspected.change.header;
+    let refuse = |fault| Rejection::Change { hash: header.hash, fault };
+    let actor = graph.actor(&header.actor);
+    // The genesis is change 0 from the start, so whatever else its actor or a second root brings is forged.
+    if deps.is_empty() || actor.is_some_and(|actor| actor.last == 0) {
+        return Err(refuse(ChangeFault::Genesis));
+    }
+    if header.seq != actor.map_or(1, |actor| actor.last_seq + 1) {
+        return Err(refuse(ChangeFault::Sequence));
+    }
+    if let Some(actor) = actor {
+        match graph.is_within(actor.last, deps, steps) {
+            None => return Err(Rejection::TooMuch("steps through the change graph")),
+            Some(false) => return Err(refuse(ChangeFault::PreviousNotAncestor)),
+            Some(true) => {}
+        }
+    }
+    if header.start_op <= graph.max_op_of(deps) || header.start_op > graph.max_op() + 1 + MAX_START_OP_GAP {
+        return Err(refuse(ChangeFault::StartOp));
+    }
+    if inspected.other_actors.iter().any(|id| graph.actor(id).is_none()) {
+        return Err(refuse(ChangeFault::UnknownActor));
+    }
+    let claimed = match inspected.author {
+        AuthorField::Absent => None,
+        AuthorField::User(user) if header.seq == 1 => Some(user),
+        AuthorField::User(_) | AuthorField::Malformed => return Err(refuse(ChangeFault::MalformedAuthor)),
+    };
+    let known = actor.and_then(|actor| actor.author).or(bound).or(claimed);
+    match (authors, known) {
+        (Authors::Only(user), Some(author)) if author != user => Err(refuse(ChangeFault::ForeignAuthor)),
+        (Authors::Only(user), None) => Ok(Admission { author: Some(user), binds_actor: true }),
+        (_, known) => Ok(Admission { author: known, binds_actor: false }),
+    }
+}

@@ -1,0 +1,1 @@
+//! Single conversations with their figures.
