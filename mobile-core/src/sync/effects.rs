@@ -9,7 +9,7 @@ use tokio::task::JoinError;
 use super::{
     credentials::{AccessToken, Credentials, CredentialsError, Freshness},
     event::SyncEvent,
-    link::{AttemptFailure, Closing, Effect, Event},
+    signals::{AttemptFailure, Closing, Effect, Event},
     socket::{Socket, ping},
     task::Task,
     traffic::Contact,
@@ -64,8 +64,7 @@ impl<C: Credentials> Task<C> {
         let Some(contact) = &mut self.contact else { return Ok(()) };
         self.replan = false;
         let on_screen = self.on_screen.keys().copied().collect();
-        let quarantine = &self.quarantine;
-        let outcome = contact.exchanges.plan(on_screen, &self.wanted, |id| quarantine.admits(id)).await?;
+        let outcome = contact.exchanges.plan(on_screen, &self.wanted, &mut self.quarantine).await?;
         self.wanted.clear();
         self.refused = contact.exchanges.refused().collect();
         self.waiting_changed = true;

@@ -7,13 +7,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use taiwa_shared::{
     ids::DocumentId,
-    sync::{chunks::StoredChange, document::SyncKind, rejection::Rejection},
+    sync::{chunks::StoredChange, document::SyncKind},
 };
 
 use super::{
     event::SyncEvent,
     open_document::{OpenDocument, OpenError},
+    outcome::{Incoming, Outcome, ReceiveError},
     plan::{Plan, is_withheld, plan},
+    quarantine::Quarantine,
 };
 use crate::store::{LocalDocument, RefusalReason, Store, StoreError};
 
@@ -21,41 +23,6 @@ use crate::store::{LocalDocument, RefusalReason, Store, StoreError};
 const MAX_IN_FLIGHT: usize = 16;
 /// Documents in sync that stay loaded because they may be written to again.
 const MAX_IDLE: usize = 8;
-
-/// Why a batch could not be taken.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReceiveError {
-    /// The store failed; nothing of the batch counts as received.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The server sent something that a correct one does not send.
-    #[error("message about document {document} refused")]
-    Rejected {
-        /// The document.
-        document: DocumentId,
-        /// Why.
-        #[source]
-        rejection: Rejection,
-    },
-}
-
-/// What the server said about a document.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    Message { document: DocumentId, kind: SyncKind, data: bytes::Bytes },
-    Unavailable { document: DocumentId },
-}
-
-/// What follows from a step, besides messages.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// For the session, in order.
-    pub(super) events: Vec<SyncEvent>,
-    /// Records and claims have to be exchanged before anything else can be done for some document.
-    pub(super) ask_for_records: bool,
-    /// What waits for the server may have changed.
-    pub(super) waiting_changed: bool,
-}
 
 /// The documents of one connection.
 pub(super) struct Exchanges {
@@ -114,13 +81,11 @@ impl Exchanges {
     }
 
     /// Decides anew what to exchange, after records were exchanged or something came on screen.
-    ///
-    /// `admit` says no to documents that have to wait because they may be what the server refuses.
     pub(super) async fn plan(
         &mut self,
         on_screen: HashSet<DocumentId>,
         wanted: &HashSet<DocumentId>,
-        admit: impl Fn(DocumentId) -> bool,
+        quarantine: &mut Quarantine,
     ) -> Result<Outcome, StoreError> {
         let documents = self.store.documents().await?;
         let Plan { exchange, claim, refuse } = plan(&documents, &on_screen, wanted);
@@ -131,6 +96,7 @@ impl Exchanges {
             self.refuse(document, reason, &mut outcome).await?;
         }
         self.close_changed();
+        quarantine.keep_only(|id| self.known.get(&id).is_some_and(|d| d.unacknowledged > 0 && !is_withheld(d)));
         for document in wanted {
             self.live.remove(document);
         }
@@ -138,7 +104,7 @@ impl Exchanges {
         let reopen = |id: &DocumentId| self.on_screen.contains(id) && !self.open.contains_key(id);
         self.queue = exchange
             .into_iter()
-            .filter(|id| !self.given_up.contains(id) && admit(*id))
+            .filter(|id| !self.given_up.contains(id) && quarantine.admits(*id))
             .filter(|id| again(id) || reopen(id))
             .collect();
         for document in claim {

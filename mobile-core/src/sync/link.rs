@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use rand::Rng;
-use taiwa_shared::time::Timestamp;
 
 use super::{
     config::Backoff,
     credentials::{AccessToken, CredentialsError, Freshness},
     event::Connection,
+    lease::Lease,
+    signals::{AttemptFailure, Closing, Effect, Event, Exchange, Now},
 };
 
 /// Without any frame for this long the connection is dead: the server pings every 20 s, so two were missed.
@@ -22,112 +23,10 @@ const ASK_AFTER: Duration = Duration::from_secs(25);
 const PROBE: Duration = Duration::from_secs(5);
 /// How long the server may take to answer `join`.
 const JOIN: Duration = Duration::from_secs(10);
-/// A new token is fetched this long before the old one ends (or at half its life, if that is later).
-const RENEW_BEFORE: Duration = Duration::from_secs(120);
-/// How soon to try again when a new token could not be fetched; the old one is still good.
-const RENEW_AGAIN: Duration = Duration::from_secs(10);
 /// News come in bursts (an import changes hundreds of records); one pull serves all of a burst.
 const NEWS_DEBOUNCE: Duration = Duration::from_millis(300);
 /// How long the exchange under way may go on in the background; iOS gives about 30 s.
 const FINISH: Duration = Duration::from_secs(20);
-
-/// The time: since the task began (never jumps) and by the phone's clock (goes on while the phone sleeps).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Now {
-    pub(super) elapsed: Duration,
-    pub(super) wall: Timestamp,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// Time passed, or the task began.
-    Tick,
-    /// The host says that the network is back or another one.
-    NetworkAvailable,
-    /// Somebody looks.
-    Foreground,
-    /// Nobody looks.
-    Background,
-    /// Exchange records and stay connected at least until then (elapsed).
-    RunUntil(Duration),
-    /// The socket is open, with this token; or it could not be opened.
-    Attempted(Result<AccessToken, AttemptFailure>),
-    /// The server answered `join`.
-    Joined,
-    /// Records were exchanged, or could not be.
-    Prepared(Result<(), CredentialsError>),
-    /// A new token for the open connection.
-    Renewed(Result<AccessToken, CredentialsError>),
-    /// Anything at all arrived.
-    Arrived,
-    /// The server has news, or a document turned out to be unknown to it.
-    News,
-    /// Whether any document is still being exchanged or waits for its turn.
-    Documents(Exchange),
-    /// The connection is over.
-    Closed(Closing),
-    /// The last bounded run got its answer.
-    RunOver,
-}
-
-/// Whether there is anything left to exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exchange {
-    Busy,
-    Settled,
-}
-
-/// Why the socket could not be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AttemptFailure {
-    /// No network, no server, or no valid certificate.
-    Unreachable,
-    /// The server refused the token.
-    Unauthorized,
-    /// The sign-in is over.
-    SignInAgain,
-    /// The server no longer understands this version.
-    UpdateApp,
-}
-
-/// Why the connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// It broke, or the server went away or restarts.
-    Lost,
-    /// The token ended (4401).
-    TokenExpired,
-    /// The sign-in was revoked, or may not synchronise (4403): only a new token tells which.
-    Forbidden,
-    /// The server refused something that was sent.
-    Rejected,
-    /// No protocol version in common.
-    UpdateApp,
-    /// The phone's own store failed.
-    StorageFailed,
-}
-
-/// What the task must do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Get a token and open the socket.
-    Attempt(Freshness),
-    /// Say `join`.
-    Join,
-    /// Exchange records; documents may follow.
-    Prepare,
-    /// Fetch a new token.
-    FetchToken,
-    /// Send it.
-    Renew(AccessToken),
-    /// Send a ping.
-    Ping,
-    /// Records were exchanged: plan which documents to exchange.
-    Plan,
-    /// Close or drop the socket and everything that belongs to it.
-    Disconnect,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -143,14 +42,6 @@ enum Phase {
     /// Joined; the first exchange of records is under way.
     Preparing,
     Online,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Lease {
-    expires: Timestamp,
-    renew_before: Duration,
-    renew_at: Duration,
-    fetching: bool,
 }
 
 /// State of the connection.
@@ -322,8 +213,7 @@ impl Link {
             self.prepare(effects);
         }
         if let Some(lease) = &mut self.lease
-            && !lease.fetching
-            && (lease.renew_at <= now.elapsed || lease.expires.minus(lease.renew_before) <= now.wall)
+            && lease.is_due(now)
         {
             lease.fetching = true;
             effects.push(Effect::FetchToken);
@@ -433,12 +323,7 @@ impl Link {
                 *lease = Lease::of(&token, now);
                 effects.push(Effect::Renew(token));
             }
-            Err(CredentialsError::TryLater(_)) => {
-                lease.fetching = false;
-                lease.renew_at = now.elapsed + RENEW_AGAIN;
-                // The wall clock must not ask again at once; at the token's end the server closes.
-                lease.renew_before = Duration::ZERO;
-            }
+            Err(CredentialsError::TryLater(_)) => lease.postpone(now),
             Err(error) => self.credentials_failed(&error, now, rng, effects),
         }
     }
@@ -492,14 +377,6 @@ impl Link {
         self.news_at = None;
         self.exchange = Exchange::Settled;
         effects.push(Effect::Disconnect);
-    }
-}
-
-impl Lease {
-    fn of(token: &AccessToken, now: Now) -> Self {
-        let life = token.expires.since(now.wall);
-        let renew_before = RENEW_BEFORE.min(life / 2);
-        Self { expires: token.expires, renew_before, renew_at: now.elapsed + (life - renew_before), fetching: false }
     }
 }
 

@@ -129,7 +129,7 @@ impl OpenDocument {
 
     /// Whether both sides are known to have the same.
     pub(super) fn is_in_sync(&self) -> bool {
-        self.heard && !self.wants_to_send() && self.sync.peer_has_all(Server)
+        self.heard && !self.wants_to_send() && self.sync.peer_has_all(Server) && self.sync.has_all_of(Server)
     }
 
     /// The digest as records carry it: none while there is only the genesis.

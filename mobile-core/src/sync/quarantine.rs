@@ -31,6 +31,11 @@ impl Quarantine {
         None
     }
 
+    /// Only documents with unsent changes can be what the server refuses.
+    pub(super) fn keep_only(&mut self, is_unsent: impl Fn(DocumentId) -> bool) {
+        self.suspects.retain(|document| is_unsent(*document));
+    }
+
     /// The server has acknowledged everything of this document; true if another suspect may now have its turn.
     pub(super) fn acquit(&mut self, document: DocumentId) -> bool {
         self.suspects.remove(&document)

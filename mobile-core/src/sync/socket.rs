@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 
 use super::{
     address::SyncAddress,
-    link::{AttemptFailure, Closing},
+    signals::{AttemptFailure, Closing},
 };
 
 /// Resolving, connecting, TLS and upgrade together; a train tunnel answers nothing at all.

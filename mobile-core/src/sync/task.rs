@@ -27,10 +27,11 @@ use super::{
     credentials::Credentials,
     effects::Errand,
     event::{SyncEvent, SyncRun, SyncStatus, Waiting},
-    exchanges::Outcome,
     inbox::{Attention, Inbox, Requests, RunRequest, Shown},
-    link::{Closing, Event, Exchange, Link, Now},
+    link::Link,
+    outcome::Outcome,
     quarantine::Quarantine,
+    signals::{Closing, Event, Exchange, Now},
     socket::Arrival,
     traffic::Contact,
 };

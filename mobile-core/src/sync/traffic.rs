@@ -19,8 +19,9 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{
     credentials::Credentials,
     event::SyncEvent,
-    exchanges::{Exchanges, Incoming, Outcome, ReceiveError},
-    link::{Closing, Event},
+    exchanges::Exchanges,
+    outcome::{Incoming, Outcome, ReceiveError},
+    signals::{Closing, Event},
     socket::{Arrival, Socket, message_of},
     task::{GOODBYE, Task},
 };

@@ -317,6 +317,12 @@ impl Exchange {
         batch
     }
 
+    /// Whether everything they named is committed here.
+    pub(crate) fn lacks_nothing(&self, graph: &Graph) -> bool {
+        let known = |heads: &Vec<ChangeHash>| heads.iter().all(|head| graph.find_committed(head).is_some());
+        self.their_heads.as_ref().is_some_and(known) && self.parked.missing().next().is_none()
+    }
+
     /// The heads they claimed, as far as they are known here.
     pub(crate) fn claimed(&self, graph: &Graph) -> Vec<Index> {
         self.their_heads.iter().flatten().filter_map(|head| graph.find(head)).collect()

@@ -1,7 +1,8 @@
 use rand::{SeedableRng, rngs::StdRng};
-use taiwa_shared::protocol::login::Secret;
+use taiwa_shared::{protocol::login::Secret, time::Timestamp};
 
 use super::*;
+use crate::sync::lease::RENEW_AGAIN;
 
 /// A link with a clock of its own.
 struct Script {

@@ -203,6 +203,11 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
             .is_some_and(|exchange| self.graph.within(heads, &exchange.claimed(&self.graph)).len() == heads.len())
     }
 
+    /// Whether everything that the peer has named in this session is committed here.
+    pub fn has_all_of(&self, peer: P) -> bool {
+        self.sessions.get(&peer).is_some_and(|exchange| exchange.lacks_nothing(&self.graph))
+    }
+
     /// Whether the change is in the ancestors of the heads that the peer has claimed in this session.
     pub fn is_acknowledged(&self, peer: P, hash: &ChangeHash) -> bool {
         !self.acknowledged(peer, std::slice::from_ref(hash)).is_empty()

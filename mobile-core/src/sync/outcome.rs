@@ -1,0 +1,46 @@
+//! What goes into and comes out of a step with documents; the words between [`Exchanges`](super::exchanges::Exchanges)
+//! and the task.
+
+use bytes::Bytes;
+use taiwa_shared::{
+    ids::DocumentId,
+    sync::{document::SyncKind, rejection::Rejection},
+};
+
+use super::event::SyncEvent;
+use crate::store::StoreError;
+
+/// Why a batch could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReceiveError {
+    /// The store failed; nothing of the batch counts as received.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server sent something that a correct one does not send.
+    #[error("message about document {document} refused")]
+    Rejected {
+        /// The document.
+        document: DocumentId,
+        /// Why.
+        #[source]
+        rejection: Rejection,
+    },
+}
+
+/// What the server said about a document.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Message { document: DocumentId, kind: SyncKind, data: Bytes },
+    Unavailable { document: DocumentId },
+}
+
+/// What follows from a step, besides messages.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// For the session, in order.
+    pub(super) events: Vec<SyncEvent>,
+    /// Records and claims have to be exchanged before anything else can be done for some document.
+    pub(super) ask_for_records: bool,
+    /// What waits for the server may have changed.
+    pub(super) waiting_changed: bool,
+}
