@@ -4,6 +4,7 @@
 //! and passwords; [`http`] routes; [`cli`] what an operator types; [`Server`] joins them. It stores and forwards the
 //! bytes of documents and never looks into one.
 
+pub mod auth;
 pub mod bus;
 pub mod clock;
 pub mod config;

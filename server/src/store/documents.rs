@@ -56,7 +56,7 @@ pub struct DocumentRow {
 }
 
 #[derive(FromRow)]
-struct AccessRow {
+pub(super) struct AccessRow {
     generation: i64,
     kind: String,
     pair: Option<Uuid>,
@@ -93,11 +93,11 @@ impl TryFrom<AccessRow> for DocumentRow {
     }
 }
 
-pub(super) fn generation_of(stored: i64) -> Result<u32, StoreError> {
+fn generation_of(stored: i64) -> Result<u32, StoreError> {
     u32::try_from(stored).map_err(|_| StoreError::row("document", format!("generation {stored}")))
 }
 
-pub(super) fn key_of(
+fn key_of(
     kind: &str,
     pair: Option<Uuid>,
     meeting: Option<Uuid>,

@@ -53,9 +53,14 @@ macro_rules! statements {
 pub mod chunks;
 pub mod documents;
 mod error;
+pub mod feed;
+pub mod inspect;
+pub mod login;
 mod open;
 pub mod organisations;
 pub mod pairs;
+pub mod people;
+pub mod refresh;
 
 pub use error::StoreError;
 pub use open::ServerLock;

@@ -22,6 +22,8 @@ statements! {
     CLOSE_PAIR = "update pair set closed = $3, rev = $4 where organisation = $1 and id = $2 and closed is null";
     SET_SIGHT = "insert into sight (organisation, person, pair, state, rev) values ($1, $2, $3, $4, $5)
         on conflict (organisation, person, pair) do update set state = excluded.state, rev = excluded.rev";
+    SEES = "select count(*) from sight
+        where organisation = $1 and person = $2 and pair = $3 and state = 'granted'";
     SIGHT_TO_LOSE = "select s.organisation, s.person, s.pair from sight s
         join pair p on p.organisation = s.organisation and p.id = s.pair
         where p.closed is not null and p.closed <= $1 and s.state = 'granted'
@@ -48,12 +50,12 @@ impl Sight {
 
 #[derive(FromRow)]
 pub(super) struct PairRow {
-    id: Uuid,
-    member: Uuid,
-    manager: Uuid,
-    kind: String,
-    cadence: Json<Cadence>,
-    closed: Option<i64>,
+    pub(super) id: Uuid,
+    pub(super) member: Uuid,
+    pub(super) manager: Uuid,
+    pub(super) kind: String,
+    pub(super) cadence: Json<Cadence>,
+    pub(super) closed: Option<i64>,
 }
 
 impl TryFrom<PairRow> for Pair {
@@ -200,6 +202,26 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(rows > 0)
+    }
+
+    /// Whether a person sees a pair.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn sees(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        pair: PairId,
+    ) -> Result<bool, StoreError> {
+        let (organisation, person, pair) = (organisation.as_uuid(), person.as_uuid(), pair.as_uuid());
+        let granted: i64 = on!(tx self, |c| sqlx::query_scalar(SEES)
+            .bind(organisation)
+            .bind(person)
+            .bind(pair)
+            .fetch_one(c)
+            .await)?;
+        Ok(granted > 0)
     }
 
     /// Sets what a person sees of a pair.

@@ -1,0 +1,103 @@
+//! What the store suite checks about the SQL itself: every statement prepares, and both engines have the same tables.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
+
+use super::{Db, Store, StoreError, documents, feed, login, open, organisations, pairs, people, refresh};
+
+const POSTGRES_COLUMNS: &str =
+    "select table_name::text, column_name::text, data_type::text from information_schema.columns
+    where table_schema = current_schema() order by table_name, ordinal_position";
+const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' order by name";
+
+/// Columns by table, each with a kind that both engines share.
+pub type Schema = BTreeMap<String, Vec<(String, &'static str)>>;
+
+/// Every statement of the store, by file.
+fn statements() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("documents", documents::ALL),
+        ("feed", feed::ALL),
+        ("login", login::ALL),
+        ("open", open::ALL),
+        ("organisations", organisations::ALL),
+        ("pairs", pairs::ALL),
+        ("people", people::ALL),
+        ("refresh", refresh::ALL),
+    ]
+}
+
+impl Store {
+    /// Prepares every statement and returns the refused ones with the reason.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no connection.
+    pub async fn refused_statements(&self) -> Result<Vec<String>, StoreError> {
+        let mut refused = Vec::new();
+        for (file, all) in statements() {
+            for statement in all {
+                let sql = SqlStr::from_static(statement);
+                let outcome = match self.db() {
+                    Db::Sqlite { write, .. } => write.acquire().await?.prepare(sql).await.map(drop),
+                    Db::Postgres(pool) => pool.acquire().await?.prepare(sql).await.map(drop),
+                };
+                refused.extend(outcome.err().map(|error| format!("{file}: {error}: {statement}")));
+            }
+        }
+        Ok(refused)
+    }
+
+    /// All tables and columns, without the ones that migrations keep for themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the schema cannot be read.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        let mut schema = Schema::new();
+        match self.db() {
+            Db::Sqlite { read, .. } => {
+                let tables: Vec<String> = sqlx::query_scalar(SQLITE_TABLES).fetch_all(read).await?;
+                for table in tables {
+                    // The name comes from the database's own catalogue, and a pragma takes no parameter.
+                    let pragma =
+                        AssertSqlSafe(format!("select name, type from pragma_table_info('{table}') order by cid"));
+                    let columns: Vec<(String, String)> = sqlx::query_as(pragma).fetch_all(read).await?;
+                    let columns = columns.into_iter().map(|(name, kind)| (name, kind_of(&kind))).collect();
+                    schema.insert(table, columns);
+                }
+            }
+            Db::Postgres(pool) => {
+                let rows: Vec<(String, String, String)> = sqlx::query_as(POSTGRES_COLUMNS).fetch_all(pool).await?;
+                for (table, column, kind) in rows {
+                    schema.entry(table).or_default().push((column, kind_of(&kind)));
+                }
+            }
+        }
+        schema.retain(|table, _| !table.starts_with("_sqlx") && !table.starts_with("sqlite_"));
+        Ok(schema)
+    }
+
+    /// What SQLite says about the whole file; `ok` on PostgreSQL, which checks its own.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the check could not run.
+    pub async fn integrity(&self) -> Result<String, StoreError> {
+        match self.db() {
+            Db::Sqlite { write, .. } => {
+                let mut connection = write.acquire().await?;
+                connection.ping().await?;
+                Ok(sqlx::query_scalar("pragma integrity_check(1)").fetch_one(&mut *connection).await?)
+            }
+            Db::Postgres(_) => Ok("ok".to_owned()),
+        }
+    }
+}
+
+fn kind_of(declared: &str) -> &'static str {
+    match declared.to_ascii_lowercase().as_str() {
+        "blob" | "uuid" | "bytea" => "bytes",
+        "integer" | "bigint" | "boolean" => "integer",
+        "text" | "jsonb" => "text",
+        _ => "another kind",
+    }
+}

@@ -1,0 +1,290 @@
+//! Passwords, invitations, devices, socket tickets and locks of sign-in attempts, as stored: hashes only.
+
+use sqlx::FromRow;
+use taiwa_shared::{
+    domain::people::Role,
+    ids::{DeviceId, OrganisationId, UserId},
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use super::{Store, StoreError, Tx, people::role_of};
+
+statements! {
+    PASSWORD = "select hash from password where organisation = $1 and person = $2";
+    SET_PASSWORD = "insert into password (organisation, person, hash, changed) values ($1, $2, $3, $4)
+        on conflict (organisation, person) do update set hash = excluded.hash, changed = excluded.changed";
+    ADD_INVITATION = "insert into invitation (hash, organisation, person, made, expires) values ($1, $2, $3, $4, $5)";
+    INVITATION = "select organisation, person from invitation where hash = $1 and used is null and expires > $2";
+    USE_INVITATION = "update invitation set used = $2 where hash = $1 and used is null and expires > $2
+        returning organisation, person";
+    ADD_DEVICE = "insert into device (organisation, id, person, name, made, refreshed) values ($1, $2, $3, $4, $5, $5)";
+    DEVICE = "select d.person, p.role from device d
+        join person p on p.organisation = d.organisation and p.id = d.person
+        where d.organisation = $1 and d.id = $2 and d.revoked is null and p.active";
+    REVOKE_DEVICE = "update device set revoked = $3 where organisation = $1 and id = $2 and revoked is null";
+    ADD_TICKET = "insert into socket_ticket (hash, organisation, device, expires, principal_expires)
+        values ($1, $2, $3, $4, $5)";
+    BURN_TICKET = "delete from socket_ticket where hash = $1
+        returning organisation, device, expires, principal_expires";
+    COUNT_TRY = "insert into login_lock (key, failures, locked_until, tried) values ($1, 1, 0, $2)
+        on conflict (key) do update set failures = login_lock.failures + 1, tried = excluded.tried
+        returning failures, locked_until";
+    LOCK = "update login_lock set locked_until = $2 where key = $1";
+    UNLOCK = "delete from login_lock where key = $1";
+    FORGET_INVITATIONS = "delete from invitation where expires < $1";
+    FORGET_TICKETS = "delete from socket_ticket where expires < $1";
+    FORGET_LOCKS = "delete from login_lock where tried < $1";
+    FORGET_TOKENS = "delete from refresh_token where expires < $1";
+}
+
+/// SHA-256 of a secret.
+pub type SecretHash = [u8; 32];
+
+/// A socket ticket that was just burned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BurnedTicket {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The sign-in that asked for it.
+    pub device: DeviceId,
+    /// When the ticket expires or expired.
+    pub expires: Timestamp,
+    /// When the access token with which it was asked for expires.
+    pub principal_expires: Timestamp,
+}
+
+#[derive(FromRow)]
+struct TicketRow {
+    organisation: Uuid,
+    device: Uuid,
+    expires: i64,
+    principal_expires: i64,
+}
+
+impl Store {
+    /// The argon2id hash of somebody's password, if they have set one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn password(&self, organisation: OrganisationId, person: UserId) -> Result<Option<String>, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        Ok(on!(read self, |c| sqlx::query_scalar(PASSWORD).bind(organisation).bind(person).fetch_optional(c).await)?)
+    }
+
+    /// Whose invitation this is, if it can still be used.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn invitation(
+        &self,
+        hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<(OrganisationId, UserId)>, StoreError> {
+        let (hash, now) = (hash.as_slice(), now.as_millis());
+        let row: Option<(Uuid, Uuid)> =
+            on!(read self, |c| sqlx::query_as(INVITATION).bind(hash).bind(now).fetch_optional(c).await)?;
+        Ok(row.map(|(o, p)| (OrganisationId::from_uuid(o), UserId::from_uuid(p))))
+    }
+
+    /// Who is signed in on a device; none if it was revoked or the person has left.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed or the row is unreadable.
+    pub async fn device(
+        &self,
+        organisation: OrganisationId,
+        device: DeviceId,
+    ) -> Result<Option<(UserId, Role)>, StoreError> {
+        let (organisation, id) = (organisation.as_uuid(), device.as_uuid());
+        let row: Option<(Uuid, String)> =
+            on!(read self, |c| sqlx::query_as(DEVICE).bind(organisation).bind(id).fetch_optional(c).await)?;
+        row.map(|(person, role)| Ok((UserId::from_uuid(person), role_of(&role)?))).transpose()
+    }
+
+    /// Deletes what nobody can use any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a statement failed.
+    pub async fn forget_expired_logins(&self, now: Timestamp, locks_before: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for (statement, before) in
+            [(FORGET_INVITATIONS, now), (FORGET_TICKETS, now), (FORGET_TOKENS, now), (FORGET_LOCKS, locks_before)]
+        {
+            on!(tx tx, |c| sqlx::query(statement).bind(before.as_millis()).execute(c).await.map(drop))?;
+        }
+        tx.commit().await
+    }
+}
+
+impl Tx {
+    /// Sets somebody's password hash.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn set_password(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (organisation, person, now) = (organisation.as_uuid(), person.as_uuid(), now.as_millis());
+        on!(tx self, |c| sqlx::query(SET_PASSWORD)
+            .bind(organisation)
+            .bind(person)
+            .bind(hash)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Adds an invitation.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn add_invitation(
+        &mut self,
+        hash: &SecretHash,
+        organisation: OrganisationId,
+        person: UserId,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(tx self, |c| sqlx::query(ADD_INVITATION)
+            .bind(hash.as_slice())
+            .bind(organisation.as_uuid())
+            .bind(person.as_uuid())
+            .bind(now.as_millis())
+            .bind(expires.as_millis())
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Uses an invitation up; none if it was used before, is over or unknown.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn use_invitation(
+        &mut self,
+        hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<(OrganisationId, UserId)>, StoreError> {
+        let (hash, now) = (hash.as_slice(), now.as_millis());
+        let row: Option<(Uuid, Uuid)> =
+            on!(tx self, |c| sqlx::query_as(USE_INVITATION).bind(hash).bind(now).fetch_optional(c).await)?;
+        Ok(row.map(|(o, p)| (OrganisationId::from_uuid(o), UserId::from_uuid(p))))
+    }
+
+    /// Adds a sign-in.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn add_device(
+        &mut self,
+        organisation: OrganisationId,
+        device: DeviceId,
+        person: UserId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(tx self, |c| sqlx::query(ADD_DEVICE)
+            .bind(organisation.as_uuid())
+            .bind(device.as_uuid())
+            .bind(person.as_uuid())
+            .bind(name)
+            .bind(now.as_millis())
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Ends a sign-in for good; returns whether it was still going.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn revoke_device(
+        &mut self,
+        organisation: OrganisationId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (organisation, id, now) = (organisation.as_uuid(), device.as_uuid(), now.as_millis());
+        let rows = on!(tx self, |c| sqlx::query(REVOKE_DEVICE)
+            .bind(organisation)
+            .bind(id)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
+    /// Adds a socket ticket.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn add_ticket(&mut self, hash: &SecretHash, ticket: &BurnedTicket) -> Result<(), StoreError> {
+        on!(tx self, |c| sqlx::query(ADD_TICKET)
+            .bind(hash.as_slice())
+            .bind(ticket.organisation.as_uuid())
+            .bind(ticket.device.as_uuid())
+            .bind(ticket.expires.as_millis())
+            .bind(ticket.principal_expires.as_millis())
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Takes a socket ticket away for good and returns it; expired ones too, for the caller to refuse.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn burn_ticket(&mut self, hash: &SecretHash) -> Result<Option<BurnedTicket>, StoreError> {
+        let hash = hash.as_slice();
+        let row: Option<TicketRow> = on!(tx self, |c| sqlx::query_as(BURN_TICKET).bind(hash).fetch_optional(c).await)?;
+        Ok(row.map(|row| BurnedTicket {
+            organisation: OrganisationId::from_uuid(row.organisation),
+            device: DeviceId::from_uuid(row.device),
+            expires: Timestamp::from_millis(row.expires),
+            principal_expires: Timestamp::from_millis(row.principal_expires),
+        }))
+    }
+
+    /// Counts one more sign-in attempt for a key; returns the tries since the last success and until when it is locked.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn count_login_try(&mut self, key: &SecretHash, now: Timestamp) -> Result<(i64, Timestamp), StoreError> {
+        let (key, now) = (key.as_slice(), now.as_millis());
+        let (failures, until): (i64, i64) =
+            on!(tx self, |c| sqlx::query_as(COUNT_TRY).bind(key).bind(now).fetch_one(c).await)?;
+        Ok((failures, Timestamp::from_millis(until)))
+    }
+
+    /// Locks sign-in for a key.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn lock_login(&mut self, key: &SecretHash, until: Timestamp) -> Result<(), StoreError> {
+        let (key, until) = (key.as_slice(), until.as_millis());
+        on!(tx self, |c| sqlx::query(LOCK).bind(key).bind(until).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Forgets the failed attempts of a key.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn unlock_login(&mut self, key: &SecretHash) -> Result<(), StoreError> {
+        let key = key.as_slice();
+        on!(tx self, |c| sqlx::query(UNLOCK).bind(key).execute(c).await.map(drop))?;
+        Ok(())
+    }
+}
