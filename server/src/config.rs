@@ -46,3 +46,20 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// The SQLite file, if the database is one.
+    pub fn database_file(&self) -> Option<PathBuf> {
+        let remote = self.database.starts_with("postgres:") || self.database.starts_with("postgresql:");
+        (!remote).then(|| PathBuf::from(self.database.strip_prefix("sqlite:").unwrap_or(&self.database)))
+    }
+
+    /// The file with the key that signs access tokens.
+    pub fn token_key_file(&self) -> PathBuf {
+        match (&self.token_key, self.database_file()) {
+            (Some(path), _) => path.clone(),
+            (None, Some(database)) => database.with_extension("token-key.pem"),
+            (None, None) => PathBuf::from("./data/token-key.pem"),
+        }
+    }
+}

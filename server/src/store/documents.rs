@@ -93,11 +93,11 @@ impl TryFrom<AccessRow> for DocumentRow {
     }
 }
 
-fn generation_of(stored: i64) -> Result<u32, StoreError> {
+pub(super) fn generation_of(stored: i64) -> Result<u32, StoreError> {
     u32::try_from(stored).map_err(|_| StoreError::row("document", format!("generation {stored}")))
 }
 
-fn key_of(
+pub(super) fn key_of(
     kind: &str,
     pair: Option<Uuid>,
     meeting: Option<Uuid>,

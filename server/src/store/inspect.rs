@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
-use super::{Db, Store, StoreError, documents, feed, login, open, organisations, pairs, people, refresh};
+use super::{Db, Store, StoreError, chunks, documents, feed, login, open, organisations, pairs, people, refresh};
 
 const POSTGRES_COLUMNS: &str =
     "select table_name::text, column_name::text, data_type::text from information_schema.columns
@@ -17,6 +17,7 @@ pub type Schema = BTreeMap<String, Vec<(String, &'static str)>>;
 /// Every statement of the store, by file.
 fn statements() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
+        ("chunks", chunks::ALL),
         ("documents", documents::ALL),
         ("feed", feed::ALL),
         ("login", login::ALL),

@@ -146,12 +146,17 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
 
 /// Only the server's own user may read the file; SQLite gives its log the same mode.
 fn make_private_file(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+    make_folder_of(path)?;
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+fn make_folder_of(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::DirBuilder::new().recursive(true).mode(0o700).create(folder),
+        None => Ok(()),
     }
 }
 
@@ -187,11 +192,12 @@ impl ServerLock {
     /// # Errors
     /// The error of the file system; `WouldBlock` if another server holds it.
     pub fn take(database: &Path) -> std::io::Result<Self> {
+        make_folder_of(database)?;
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let file =
             fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(PathBuf::from(name))?;
-        file.try_lock().map_err(std::io::Error::from)?;
+        file.try_lock()?;
         Ok(Self { _file: file })
     }
 }

@@ -1,0 +1,96 @@
+//! The sync socket: who may open one. What happens on it is the hub's.
+//!
+//! Native clients send `Authorization: Bearer`; browsers cannot, and bring a one-use ticket in the query and an
+//! `Origin` that must be allowed.
+
+use axum::{
+    Json,
+    extract::{
+        Query, State,
+        rejection::QueryRejection,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, header},
+    response::Response,
+};
+use serde::Deserialize;
+use taiwa_shared::protocol::{login::TicketResponse, problem::ProblemCode};
+
+use super::{
+    App,
+    extract::{SignedIn, bearer, principal_of},
+    problem::HttpError,
+};
+use crate::{auth::AuthError, sync::Hub};
+
+#[derive(Deserialize)]
+pub(super) struct SocketQuery {
+    ticket: Option<String>,
+}
+
+pub(super) async fn ticket(State(app): State<App>, person: SignedIn) -> Result<Json<TicketResponse>, HttpError> {
+    Ok(Json(app.auth.issue_ticket(&person.0).await?))
+}
+
+pub(super) async fn open(
+    State(app): State<App>,
+    headers: HeaderMap,
+    query: Result<Query<SocketQuery>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, HttpError> {
+    let ticket = query.ok().and_then(|Query(query)| query.ticket);
+    let identity = match (bearer(&headers), ticket) {
+        (Some(token), _) => app.auth.identity(token).await?,
+        (None, Some(ticket)) => {
+            if !is_origin_allowed(&headers, &app.config.allowed_origins) {
+                return Err(AuthError::TokenInvalid.into());
+            }
+            app.auth.burn_ticket(&ticket).await?
+        }
+        (None, None) => return Err(AuthError::TokenInvalid.into()),
+    };
+    let upgrade = upgrade.map_err(|_| {
+        HttpError::new(ProblemCode::InvalidRequest, "this route takes a WebSocket: send the upgrade headers")
+    })?;
+    let principal = principal_of(identity);
+    let hub = app.hub.clone();
+    Ok(Hub::configure(upgrade).on_upgrade(async move |socket| hub.attach(socket, principal).await))
+}
+
+/// A page of another site must not use a ticket: browsers always name the page's origin.
+fn is_origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let own = text(header::HOST).is_some_and(|host| {
+        let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        of_origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+    });
+    own || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_servers_own_pages_and_configured_ones_use_tickets() {
+        let allowed = ["https://app.example.jp".to_owned()];
+        for (origin, expected) in [
+            (None, false),
+            (Some("https://taiwa.example.jp"), true),
+            (Some("HTTPS://TAIWA.example.jp"), false),
+            (Some("https://app.example.jp"), true),
+            (Some("https://taiwa.example.jp.evil.example"), false),
+            (Some("https://evil.example"), false),
+            (Some("null"), false),
+            (Some("taiwa.example.jp"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "taiwa.example.jp".parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            assert_eq!(is_origin_allowed(&headers, &allowed), expected, "{origin:?}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A running server: joins store, sign-in, hub and routes, and takes them down in an order that loses nothing.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::serve::ListenerExt;
+use taiwa_shared::time::Clock;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    auth::{
+        Auth,
+        token::{TokenKey, TokenKeyError},
+    },
+    bus::Bus,
+    config::Config,
+    http::{self, App, principal_of},
+    records::upkeep,
+    store::{ServerLock, Store, StoreError},
+    sync::{Hub, HubLimits},
+};
+
+/// Requests under way get this long to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that could not start; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database is not usable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that signs access tokens is not usable.
+    #[error(transparent)]
+    TokenKey(#[from] TokenKeyError),
+    /// Another server works with the same file.
+    #[error("another taiwa-server works with {} already: stop it first, or set `database` to another file", path.display())]
+    SecondServer {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The lock file could not be made.
+    #[error("making the lock file beside {}: {source}", path.display())]
+    Lock {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The port is in use, or the address is not of this machine.
+    #[error("listening on {address}: {source}; set `listen` to a free address, such as 127.0.0.1:4151")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A running server. Stop it with [`Server::stop`]; dropped, its tasks end without waiting for anybody.
+pub struct Server {
+    address: SocketAddr,
+    store: Store,
+    hub: Hub,
+    bus: Bus,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+    serving: JoinHandle<io::Result<()>>,
+    _lock: Option<ServerLock>,
+}
+
+impl Server {
+    /// Opens the database and listens; returns when the server answers.
+    ///
+    /// # Errors
+    /// [`StartError`], by what an operator does about it.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_with(config, clock, HubLimits::default()).await
+    }
+
+    /// [`Server::start`] with other limits of the hub, for tests.
+    ///
+    /// # Errors
+    /// See [`Server::start`].
+    pub async fn start_with(config: Config, clock: Arc<dyn Clock>, limits: HubLimits) -> Result<Self, StartError> {
+        let lock = config.database_file().as_deref().map(take_lock).transpose()?;
+        let store = Store::open(&config.database, clock.now()).await?;
+        let tokens = TokenKey::open(&config.token_key_file())?;
+        let unheard = |source| StartError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
+        let address = listener.local_addr().map_err(unheard)?;
+
+        let bus = Bus::in_process();
+        let auth = Auth::new(store.clone(), bus.clone(), Arc::clone(&clock), tokens);
+        let verifier = auth.clone();
+        let verify = Arc::new(move |token: &str| verifier.identity_in_token(token).map(principal_of));
+        let hub = Hub::start(store.clone(), bus.clone(), Arc::clone(&clock), verify, limits);
+
+        let stopping = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(upkeep::run(store.clone(), bus.clone(), Arc::clone(&clock), stopping.clone()));
+        let app = App::new(Arc::new(config), store.clone(), bus.clone(), clock, auth, hub.clone());
+        let serving = tokio::spawn(serve(listener, app, stopping.clone().cancelled_owned()));
+        tracing::info!(%address, "serving");
+        Ok(Self { address, store, hub, bus, stopping, tasks, serving, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Its bus, for changes that another part of the same process makes.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Its document hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Stops accepting, commits and acknowledges what was received, closes the sockets, ends the requests under way.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.hub.stop().await;
+        match timeout(STOP_TIMEOUT, &mut self.serving).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(error = &error as &dyn std::error::Error, "serving ended early"),
+            Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "serving panicked"),
+            Err(_) => tracing::warn!("requests were still under way after {STOP_TIMEOUT:?}; they are cut off"),
+        }
+        self.tasks.wait().await;
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, app: App, stopping: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    // Without it an edit waits up to 40 ms for the acknowledgement of the one before.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "no TCP_NODELAY");
+        }
+    });
+    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stopping).await
+}
+
+fn take_lock(path: &Path) -> Result<ServerLock, StartError> {
+    ServerLock::take(path).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => StartError::SecondServer { path: path.to_owned() },
+        _ => StartError::Lock { path: path.to_owned(), source },
+    })
+}
