@@ -366,3 +366,6 @@ fn push(received: &mut Vec<(DocumentId, Vec<StoredChange>)>, document: DocumentI
         None => received.push((document, changes)),
     }
 }
+
+#[cfg(test)]
+mod tests;

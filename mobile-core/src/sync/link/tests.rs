@@ -263,9 +263,9 @@ fn a_bounded_run_in_the_background_exchanges_records_and_ends() {
     assert!(script.link.is_settled());
     assert_eq!(script.step(Event::RunOver), [Effect::Disconnect]);
 
-    script.step(Event::RunUntil(script.now.elapsed + Duration::from_secs(25)));
+    script.step(Event::RunUntil(script.now.elapsed + Duration::from_secs(20)));
     script.connect(TEN_MINUTES);
-    assert_eq!(script.wait(), (Duration::from_secs(25), vec![Effect::Disconnect,]));
+    assert_eq!(script.wait(), (Duration::from_secs(20), vec![Effect::Disconnect]));
 }
 
 #[test]
