@@ -1,6 +1,13 @@
 //! What an operator can set. Read by the CLI from TOML and `TAIWA_*`; tests fill it in by hand.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::Deserialize;
 
 /// Settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +31,8 @@ pub struct Config {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -47,7 +55,116 @@ impl Default for Config {
     }
 }
 
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("reading the settings file {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or has a key or value that is not known.
+    #[error("settings file {}: {detail}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Where, and what is wrong.
+        detail: String,
+    },
+    /// A value cannot be used.
+    #[error("setting {key}: {value:?} {advice}")]
+    Value {
+        /// The key or variable.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What to write.
+        advice: &'static str,
+    },
+}
+
+/// The TOML file; every key may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    listen: Option<String>,
+    public_url: Option<String>,
+    database: Option<String>,
+    token_key: Option<PathBuf>,
+    allowed_origins: Option<Vec<String>>,
+    trusted_proxies: Option<u8>,
+    login_tries_per_minute: Option<u32>,
+    log: Option<LogFormat>,
+}
+
 impl Config {
+    /// Settings from the defaults, the file if one is given, and the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key and what to write.
+    pub fn load(path: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let file = match path {
+            Some(path) => read_file(path)?,
+            None => File::default(),
+        };
+        let variable = |name| environment(name).filter(|value| !value.is_empty());
+        let default = Self::default();
+        let listen = match variable("TAIWA_LISTEN").or(file.listen) {
+            Some(text) => parsed("listen", &text, "is not an address and port: write for example 127.0.0.1:4150")?,
+            None => default.listen,
+        };
+        let config = Self {
+            listen,
+            public_url: variable("TAIWA_PUBLIC_URL").or(file.public_url).unwrap_or_else(|| format!("http://{listen}")),
+            database: variable("TAIWA_DATABASE").or(file.database).unwrap_or(default.database),
+            token_key: variable("TAIWA_TOKEN_KEY").map(PathBuf::from).or(file.token_key),
+            allowed_origins: match variable("TAIWA_ALLOWED_ORIGINS") {
+                Some(text) => text.split(',').map(|origin| origin.trim().to_owned()).collect(),
+                None => file.allowed_origins.unwrap_or_default(),
+            },
+            trusted_proxies: match variable("TAIWA_TRUSTED_PROXIES") {
+                Some(text) => parsed("trusted_proxies", &text, "is not a number of proxies: write 0, or 1 for one")?,
+                None => file.trusted_proxies.unwrap_or(default.trusted_proxies),
+            },
+            login_tries_per_minute: match variable("TAIWA_LOGIN_TRIES_PER_MINUTE") {
+                Some(text) => parsed("login_tries_per_minute", &text, "is not a number: write for example 20")?,
+                None => file.login_tries_per_minute.unwrap_or(default.login_tries_per_minute),
+            },
+            log: match variable("TAIWA_LOG").as_deref() {
+                Some("text") => LogFormat::Text,
+                Some("json") => LogFormat::Json,
+                Some(other) => return Err(refused("log", other, "is not a format: write text or json")),
+                None => file.log.unwrap_or(default.log),
+            },
+        };
+        config.checked()
+    }
+
+    fn checked(mut self) -> Result<Self, ConfigError> {
+        let url = self.public_url.trim_end_matches('/');
+        if !is_origin(url) {
+            let advice = "is not how phones reach the server: write for example https://taiwa.example.jp";
+            return Err(refused("public_url", &self.public_url, advice));
+        }
+        self.public_url = url.to_owned();
+        if let Some(origin) = self.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            let advice = "is not an origin: write for example https://app.example.jp, without a path";
+            return Err(refused("allowed_origins", origin, advice));
+        }
+        if self.login_tries_per_minute == 0 {
+            return Err(refused("login_tries_per_minute", "0", "would let nobody sign in: write for example 20"));
+        }
+        if self.database.contains("://") && self.database_file().is_some() {
+            let scheme = self.database.split("://").next().unwrap_or_default();
+            let advice = "is not a kind of database: write a path, sqlite:path or postgres://user@host/name";
+            return Err(refused("database", scheme, advice));
+        }
+        Ok(self)
+    }
+
     /// The SQLite file, if the database is one.
     pub fn database_file(&self) -> Option<PathBuf> {
         let remote = self.database.starts_with("postgres:") || self.database.starts_with("postgresql:");
@@ -61,5 +178,80 @@ impl Config {
             (None, Some(database)) => database.with_extension("token-key.pem"),
             (None, None) => PathBuf::from("./data/token-key.pem"),
         }
+    }
+}
+
+fn read_file(path: &Path) -> Result<File, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| ConfigError::File { path: path.to_owned(), detail: error.to_string() })
+}
+
+fn parsed<T: FromStr>(key: &'static str, text: &str, advice: &'static str) -> Result<T, ConfigError> {
+    text.trim().parse().map_err(|_| refused(key, text, advice))
+}
+
+fn refused(key: &'static str, value: &str, advice: &'static str) -> ConfigError {
+    ConfigError::Value { key, value: value.to_owned(), advice }
+}
+
+/// Scheme, host and perhaps port, nothing after that.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['/', '?', '#', '@']) && !host.contains(char::is_whitespace)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taiwa.toml");
+        if let Some(text) = file {
+            fs::write(&path, text).unwrap();
+        }
+        let lookup =
+            |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::load(file.map(|_| path.as_path()), &lookup)
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file_and_the_file_before_the_defaults() {
+        let file = "listen = '127.0.0.1:1'\npublic_url = 'https://taiwa.example.jp/'\nlog = 'json'\n";
+        let config = load(Some(file), &[("TAIWA_LISTEN", "127.0.0.1:2"), ("TAIWA_DATABASE", "")]).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.public_url, "https://taiwa.example.jp");
+        assert_eq!(config.log, LogFormat::Json);
+        assert_eq!(config.database, "./data/taiwa.db");
+        assert_eq!(config.token_key_file(), PathBuf::from("./data/taiwa.token-key.pem"));
+        let moved = load(None, &[("TAIWA_LISTEN", "127.0.0.1:4999")]).unwrap();
+        assert_eq!(moved.public_url, "http://127.0.0.1:4999");
+        assert_eq!(load(None, &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_named_with_what_to_write() {
+        for (file, environment, expected) in [
+            (None, ("TAIWA_LISTEN", "4150"), "setting listen: \"4150\" is not an address and port: write"),
+            (None, ("TAIWA_LOG", "xml"), "setting log: \"xml\" is not a format: write text or json"),
+            (None, ("TAIWA_PUBLIC_URL", "taiwa.example.jp"), "setting public_url: \"taiwa.example.jp\" is not how"),
+            (
+                None,
+                ("TAIWA_ALLOWED_ORIGINS", "https://a.jp,b.jp"),
+                "setting allowed_origins: \"b.jp\" is not an origin",
+            ),
+            (None, ("TAIWA_DATABASE", "mysql://me:secret@x/y"), "setting database: \"mysql\" is not a kind of"),
+            (None, ("TAIWA_LOGIN_TRIES_PER_MINUTE", "many"), "setting login_tries_per_minute: \"many\" is not"),
+            (Some("lisen = 'x'"), ("", ""), "unknown field `lisen`, expected one of `listen`"),
+            (Some("listen = 'x"), ("", ""), "line 1"),
+            (Some("log = 'xml'"), ("", ""), "expected `text` or `json`"),
+        ] {
+            let error = load(file, &[environment]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}\n{error}");
+        }
+        let missing = Config::load(Some(Path::new("/nowhere/taiwa.toml")), &|_| None).unwrap_err();
+        assert!(missing.to_string().contains("/nowhere/taiwa.toml"));
     }
 }
