@@ -49,6 +49,11 @@ fn forbidden(path: &str, module: &str, used: &str) -> Option<String> {
     {
         return Some(format!("uses {used}: the sync engine never opens a document"));
     }
+    for never in rules::NEVER.iter().filter(|never| path.starts_with(never.files)) {
+        if is_below(used, never.used) && !is_below(used, never.except) {
+            return Some(format!("uses {used}; of {} it may use {} only", never.used, never.except));
+        }
+    }
     let rule = rules::IMPORTS.iter().find(|rule| is_below(module, rule.module))?;
     let is_workspace = ["shared::", "server::", "mobile-core::"].iter().any(|krate| used.starts_with(krate));
     let allowed = is_below(used, rule.module) || rule.may_use.iter().any(|allowed| is_below(used, allowed));

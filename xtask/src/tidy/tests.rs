@@ -22,6 +22,8 @@ fn a_module_that_reaches_past_its_neighbours_is_found() {
         ("shared/src/sync/graph.rs", "//! x\nuse automerge::AutoCommit;"),
         ("server/src/records/mod.rs", "//! x\nuse crate::{http::Problem, store::Store};"),
         ("server/src/sync/hub.rs", "//! x\nuse taiwa_shared::documents::Replica;"),
+        ("server/src/records/feed.rs", "//! x\nuse taiwa_shared::documents;"),
+        ("server/src/server.rs", "//! x\nuse taiwa_shared::documents::memo;"),
         ("server/src/http/mod.rs", "//! x\nasync fn f() { sqlx::query(\"select 1\"); }"),
         ("mobile-core/src/session/home.rs", "//! x\nuse crate::api::Session;"),
         ("mobile-core/src/session/home.rs", "//! x\n#[derive(uniffi::Record)]\nstruct Home;"),
