@@ -9,14 +9,16 @@ use std::{
 };
 
 use automerge::{
-    ActorId, Author, Automerge, AutomergeError, Change, ChangeHash, ObjId, Patch, PatchAction, PatchLog, Prop, ReadDoc,
+    ActorId, Author, Automerge, AutomergeError, Change, ChangeHash, ObjId, PatchAction, PatchLog, ROOT, ReadDoc,
     TextEncoding,
+    legacy::{ObjectId, OpId},
     transaction::{CommitOptions, Transaction},
 };
 
 use super::{
     error::DocumentError,
-    genesis::{Container, genesis},
+    genesis::{Container, containers, genesis},
+    text,
 };
 use crate::{domain::ownership::DocumentKey, ids::UserId, time::Timestamp};
 
@@ -100,16 +102,12 @@ impl Replica {
             return Ok(Applied::default());
         }
         let bytes: Vec<Vec<u8>> = fresh.iter().map(|change| change.raw_bytes().to_vec()).collect();
-        let doc = &mut self.doc;
-        let outcome = guarded(|| {
-            let mut log = PatchLog::active();
-            doc.apply_changes_log_patches(fresh, &mut log)?;
-            Ok::<_, AutomergeError>(doc.make_patches(&mut log))
-        });
+        let (key, doc) = (&self.key, &mut self.doc);
+        let outcome = guarded(|| apply_and_describe(key, doc, fresh));
         match outcome {
-            Ok(Ok(patches)) => {
+            Ok(Ok(applied)) => {
                 self.known.extend(bytes);
-                Ok(self.describe(patches))
+                Ok(applied)
             }
             Ok(Err(_)) => {
                 self.rebuild()?;
@@ -253,26 +251,6 @@ impl Replica {
         self.doc = guarded(|| new_document(known, editor))??;
         Ok(())
     }
-
-    fn describe(&self, patches: Vec<Patch>) -> Applied {
-        let body = Container::Body.object(&self.key);
-        let mut applied = Applied::default();
-        for patch in patches {
-            if Some(&patch.obj) == body.as_ref() {
-                applied.body.extend(text_splice(patch.action));
-                continue;
-            }
-            let field = match (patch.path.first(), &patch.action) {
-                (Some((_, Prop::Map(key))), _) => key.clone(),
-                (_, PatchAction::PutMap { key, .. } | PatchAction::DeleteMap { key }) => key.clone(),
-                _ => continue,
-            };
-            if !applied.touched.contains(&field) {
-                applied.touched.push(field);
-            }
-        }
-        applied
-    }
 }
 
 impl std::fmt::Debug for Replica {
@@ -302,6 +280,56 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, DocumentError> {
 /// Seconds of the full minute: how fast somebody types must not be a by-product of the history.
 fn minute(now: Timestamp) -> i64 {
     now.as_millis().div_euclid(60_000) * 60
+}
+
+/// Applies changes and says what they did.
+///
+/// Automerge gives every patch the whole path to its object, which is quadratic in the depth of objects that a hostile
+/// change may nest. So it logs patches only while nothing but the memo's text is written, and otherwise compares the
+/// text alone.
+fn apply_and_describe(key: &DocumentKey, doc: &mut Automerge, changes: Vec<Change>) -> Result<Applied, AutomergeError> {
+    let body = Container::Body.object(key);
+    let (mut touches_body, mut touched) = (false, Vec::new());
+    for change in &changes {
+        for operation in change.decode().operations {
+            let ObjectId::Id(OpId(counter, actor)) = &operation.obj else { continue };
+            let object = ObjId::Id(*counter, actor.clone(), 0);
+            touches_body |= Some(&object) == body.as_ref();
+            // An object that is none of the containers is an entry of one of them.
+            let own = containers(key).iter().find(|container| container.object(key).as_ref() == Some(&object));
+            for container in own.map_or(containers(key), std::slice::from_ref) {
+                let field = container.key();
+                if *container != Container::Body && !touched.iter().any(|known| known == field) {
+                    touched.push(field.to_owned());
+                }
+            }
+        }
+    }
+    let Some(body) = body.filter(|_| touches_body) else {
+        doc.apply_changes(changes)?;
+        return Ok(Applied { body: Vec::new(), touched });
+    };
+    let patches = if !stands(doc, &body) {
+        let before = doc.text(&body)?;
+        doc.apply_changes(changes)?;
+        let splice = text::difference(&before, &doc.text(&body)?, usize::MAX);
+        return Ok(Applied { body: splice.into_iter().collect(), touched });
+    } else if touched.is_empty() {
+        let mut log = PatchLog::active();
+        doc.apply_changes_log_patches(changes, &mut log)?;
+        doc.make_patches(&mut log)
+    } else {
+        let before = doc.get_heads();
+        doc.apply_changes(changes)?;
+        doc.diff_obj(&body, &before, &doc.get_heads(), false)?
+    };
+    let body = patches.into_iter().filter_map(|patch| text_splice(patch.action)).collect();
+    Ok(Applied { body, touched })
+}
+
+/// Whether the memo's text is what stands at its key; if it is not, Automerge logs no patches for it.
+fn stands(doc: &Automerge, body: &ObjId) -> bool {
+    doc.get(ROOT, Container::Body.key()).ok().flatten().is_some_and(|(_, id)| id == *body)
 }
 
 fn text_splice(action: PatchAction) -> Option<TextSplice> {
