@@ -3,5 +3,6 @@
 //! Map: [`store`] the sealed SQLite file of one person; `http` REST; `sync` the socket; `session` one signed-in person,
 //! which joins them; `api` what Kotlin and Swift see. A local edit never waits for the network.
 
+pub mod http;
 pub mod store;
 pub mod sync;
