@@ -4,5 +4,6 @@
 //! which joins them; `api` what Kotlin and Swift see. A local edit never waits for the network.
 
 pub mod http;
+pub mod session;
 pub mod store;
 pub mod sync;

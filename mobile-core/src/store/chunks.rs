@@ -3,6 +3,8 @@
 //! Changes are appended in causal order, so that heads are kept without reading the document. A row holds one own
 //! change that is not acknowledged, or any number of others.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use taiwa_shared::{
     ids::DocumentId,
@@ -99,6 +101,25 @@ impl Store {
             query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
         }
         self.commit(tx).await
+    }
+
+    /// Counts own changes as acknowledged that stored changes of others stand upon: the server has sent what needs them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle(&self, document: DocumentId) -> Result<(), StoreError> {
+        let mut needed = HashSet::new();
+        let mut settled = Vec::new();
+        for (change, is_unsent) in self.changes_with_state(document).await?.into_iter().rev() {
+            let is_needed = needed.contains(&change.header.hash);
+            if !is_unsent || is_needed {
+                needed.extend(change.header.deps);
+            }
+            if is_unsent && is_needed {
+                settled.push(change.header.hash);
+            }
+        }
+        if settled.is_empty() { Ok(()) } else { self.acknowledge(document, &settled).await }
     }
 
     /// Documents with own changes that the server has not acknowledged, and how many.

@@ -2,12 +2,7 @@
 //!
 //! Called by the session. A damaged or foreign file is never deleted or overwritten.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     Inner, Store, StoreError,
@@ -76,31 +71,6 @@ impl Store {
         const CHECK: &str = "pragma quick_check(1)";
         let found: String = sqlx::query_scalar(CHECK).fetch_one(&self.0.read).await.map_err(|e| self.failed(e))?;
         if found == "ok" { Ok(()) } else { Err(StoreError::damaged(&self.0.path, found)) }
-    }
-
-    /// Sets the file at `path` aside, never deleting it, and returns where it is now.
-    ///
-    /// # Errors
-    /// [`StoreError::Failed`] if the file system refuses.
-    pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
-        let beside = |suffix: &str| {
-            let mut name = OsString::from(path.as_os_str());
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        let aside = (1u32..).map(|n| beside(&format!(".damaged-{n}"))).find(|to| !to.exists());
-        let aside = aside.expect("one of four thousand million names is free");
-        for suffix in ["", "-wal", "-shm"] {
-            let mut to = OsString::from(aside.as_os_str());
-            to.push(suffix);
-            match std::fs::rename(beside(suffix), to) {
-                Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::Failed(Box::new(error)));
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(aside)
     }
 }
 

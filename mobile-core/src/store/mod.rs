@@ -1,6 +1,6 @@
 //! The phone's own copy of everything: one sealed SQLite file per person.
 //!
-//! Map: [`file`] opening, keys, damage; [`seal`] encryption; [`chunks`] changes of documents; [`documents`] which
+//! Map: [`file`] opening and keys; [`recover`] damaged files; [`seal`] encryption; [`chunks`] changes of documents; [`documents`] which
 //! documents there are; [`records`] people, pairs, meetings and the pull cursor; [`account`] who is signed in;
 //! [`summaries`] what lists show; [`refused`] edits that could not be sent. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
@@ -11,6 +11,7 @@ mod documents;
 mod error;
 mod file;
 mod records;
+mod recover;
 mod refused;
 mod seal;
 mod summaries;
@@ -23,6 +24,7 @@ pub use account::{Cursor, Identity, LocalTokens};
 pub use documents::{LocalDocument, RefusalReason};
 pub use error::StoreError;
 pub use records::{PageEffects, StoredRecords};
+pub use recover::Recovered;
 pub use refused::{RefusedEdit, RefusedEditId};
 pub use seal::VaultKey;
 

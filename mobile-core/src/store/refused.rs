@@ -48,7 +48,7 @@ pub struct RefusedEdit {
     pub document: DocumentId,
     /// What that document was.
     pub key: DocumentKey,
-    /// The text, one line per thing written.
+    /// The text, one line per thing written; empty if only something without text was set, such as a tick.
     pub text: String,
     /// Why it could not be sent.
     pub reason: RefusalReason,
@@ -76,11 +76,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; the changes are still there then.
-    pub async fn turn_into_card(&self, document: DocumentId, card: Option<&RefusedEdit>) -> Result<(), StoreError> {
+    pub async fn turn_into_card(&self, document: DocumentId, card: &RefusedEdit) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        if let Some(card) = card {
-            self.insert_card(&mut tx, card).await?;
-        }
+        self.insert_card(&mut tx, card).await?;
         self.drop_unacknowledged(&mut tx, document).await?;
         self.commit(tx).await
     }

@@ -34,6 +34,8 @@ pub struct Committed {
     pub text: String,
     /// Where the caret belongs, in UTF-16 units.
     pub caret: usize,
+    /// What the field shows until it takes what arrived: the base of what is typed next.
+    pub field: Composition,
 }
 
 /// Remembers the memo as it is now.
@@ -65,8 +67,9 @@ pub fn commit(
         field_heads.clear();
         field_heads.extend(memo::write(replica, &body, &splice, Some(&composition.heads), now)?);
     }
-    let anchor = caret::anchor(replica, caret, Some(&field_heads));
+    let shown = Composition { heads: field_heads, text: field.to_owned() };
+    let anchor = caret::anchor(replica, caret, Some(&shown.heads));
     let text = memo::text(replica);
     let caret = anchor.and_then(|anchor| caret::position(replica, &anchor)).unwrap_or_else(|| text::units(&text));
-    Ok(Committed { text, caret })
+    Ok(Committed { text, caret, field: shown })
 }

@@ -1,0 +1,148 @@
+//! What every part of a session shares: the store, who is signed in, the records in memory, and the news of changes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use taiwa_shared::{
+    domain::{
+        catalog::{Catalog, Language},
+        ownership::{Access, DocumentKey},
+    },
+    ids::{DocumentId, UserId},
+    protocol::records::{RecordEntry, RecordsPage},
+    time::{Clock, Timestamp, Zone},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{SessionError, roster::Roster, summary::Summary, watch::Changes};
+use crate::store::{Identity, Store};
+
+pub(super) struct Core {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) identity: Identity,
+    pub(super) language: Language,
+    pub(super) zone: Zone,
+    pub(super) changes: Changes,
+    pub(super) ended: CancellationToken,
+    roster: RwLock<Arc<Roster>>,
+    /// Generations above 0, and summaries: both come from the store and are only a faster way to it.
+    generations: Mutex<HashMap<DocumentKey, u32>>,
+    summaries: Mutex<HashMap<DocumentId, Arc<Summary>>>,
+    /// Since when something waits to be stored by the server.
+    waiting_since: Mutex<Option<Instant>>,
+}
+
+/// Whether something waits to be stored by the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Waits {
+    Something,
+    Nothing,
+}
+
+impl Core {
+    /// Reads what every screen needs from the store.
+    pub(super) async fn load(
+        store: Store,
+        identity: Identity,
+        clock: Arc<dyn Clock>,
+        language: Language,
+        zone: Zone,
+    ) -> Result<Self, SessionError> {
+        let roster = Roster::new(store.records().await?);
+        let summaries = store.summaries::<Summary>().await?;
+        let mut generations = HashMap::new();
+        for document in store.documents().await?.iter().filter(|document| document.generation > 0) {
+            let newest = generations.entry(document.key).or_insert(0);
+            *newest = document.generation.max(*newest);
+        }
+        Ok(Self {
+            store,
+            clock,
+            identity,
+            language,
+            zone,
+            changes: Changes::new(),
+            ended: CancellationToken::new(),
+            roster: RwLock::new(Arc::new(roster)),
+            generations: Mutex::new(generations),
+            summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
+            waiting_since: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn me(&self) -> UserId {
+        self.identity.user
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn catalog(&self) -> &'static Catalog {
+        Catalog::built_in()
+    }
+
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        self.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn generation(&self, key: &DocumentKey) -> u32 {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(0)
+    }
+
+    /// The id of the current generation of a document.
+    pub(super) fn document_id(&self, key: &DocumentKey) -> DocumentId {
+        key.document_id(self.generation(key))
+    }
+
+    pub(super) fn access(&self, key: &DocumentKey) -> Access {
+        self.roster().access(key, self.me(), self.now())
+    }
+
+    pub(super) fn summary(&self, document: DocumentId) -> Option<Arc<Summary>> {
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner).get(&document).cloned()
+    }
+
+    pub(super) fn keep_summary(&self, document: DocumentId, summary: Summary) {
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner).insert(document, Arc::new(summary));
+    }
+
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something waits to be sent since now, unless something waited already; or nothing does any more.
+    pub(super) fn note_waiting(&self, waits: Waits) {
+        let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = match waits {
+            Waits::Something => since.or_else(|| Some(Instant::now())),
+            Waits::Nothing => None,
+        };
+    }
+
+    /// After a page of records is in the store.
+    pub(super) async fn page_applied(&self, page: &RecordsPage, purged: &[DocumentId]) -> Result<(), SessionError> {
+        let roster = Arc::new(Roster::new(self.store.records().await?));
+        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
+        {
+            let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+            for entry in &page.entries {
+                if let RecordEntry::Document(document) = entry {
+                    let newest = generations.entry(document.key).or_insert(0);
+                    *newest = document.generation.max(*newest);
+                }
+            }
+        }
+        let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        for document in purged {
+            summaries.remove(document);
+        }
+        drop(summaries);
+        self.changes.happened();
+        Ok(())
+    }
+}

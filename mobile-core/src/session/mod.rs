@@ -1,0 +1,47 @@
+//! One signed-in person: what the screens ask, answered from the phone's own store.
+//!
+//! Map: [`taiwa`] the door: directory, vault, signing in and out; [`session`] one person's session; [`core`] what its
+//! parts share, [`desk`] the open documents, [`unsent`] cards for what cannot be sent, [`summary`] and [`roster`] what
+//! lists show; [`contact`] and [`tokens`] each contact with the server; [`watch`] observers. One module per screen:
+//! [`home`], [`prepare`], [`brief`], [`memo`] and [`field`], [`notebook`], [`private`], [`refused`], [`status`].
+//! No function of a screen waits for the network.
+
+mod brief;
+mod clock;
+mod contact;
+mod core;
+mod desk;
+mod error;
+mod field;
+mod home;
+mod memo;
+mod notebook;
+mod prepare;
+mod private;
+mod refused;
+mod roster;
+#[expect(clippy::module_inception, reason = "a session is what this module is about")]
+mod session;
+mod status;
+mod summary;
+mod taiwa;
+mod tokens;
+mod topics;
+mod unsent;
+mod vault;
+mod watch;
+
+pub use clock::SystemClock;
+pub use error::SessionError;
+pub use field::Shown;
+pub use home::{Home, PairItem, PastMeeting, PreparationState, UpcomingMeeting};
+pub use memo::{Memo, MemoComment, MemoParagraph, MemoText, MemoVersion, RemoteCaret};
+pub use notebook::{AgendaLine, IntentionItem, PromiseItem};
+pub use prepare::{Prepare, TopicOffer};
+pub use private::{NoteItem, NotesOf};
+pub use session::Session;
+pub use status::SaveState;
+pub use taiwa::{OnUnsent, Options, SignIn, SignedOut, Taiwa};
+pub use topics::{ResponseChoice, TopicChoice};
+pub use vault::{MemoryVault, TokenVault, VaultError};
+pub use watch::Watch;

@@ -1,0 +1,130 @@
+//! People, pairs and meetings in memory, as the records on this phone say.
+//!
+//! Meetings are the records plus the slots of each open pair's cadence, which the phone knows by itself.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{ToSpan, civil};
+use taiwa_shared::{
+    domain::{
+        meeting::{Meeting, MeetingState},
+        ownership::{Access, DocumentKey},
+        people::{Pair, PairState, Person, Side},
+    },
+    ids::{DocumentId, MeetingId, PairId, UserId},
+    time::Timestamp,
+};
+
+use crate::store::StoredRecords;
+
+/// How far ahead meetings are shown: four weeks.
+const AHEAD_DAYS: i64 = 28;
+/// How far back a slot is recognised by its id: thirteen months cover the documents kept on the phone.
+const BACK_DAYS: i64 = 400;
+/// A meeting stays the next one until it should be over.
+const fn length(meeting: &Meeting) -> Duration {
+    Duration::from_secs(meeting.length_minutes as u64 * 60)
+}
+
+/// What the records say; replaced as a whole after each page.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    people: HashMap<UserId, Person>,
+    pairs: HashMap<PairId, Pair>,
+    meetings: HashMap<MeetingId, Meeting>,
+    authors: HashMap<DocumentId, Vec<(String, UserId)>>,
+}
+
+impl Roster {
+    pub(super) fn new(records: StoredRecords) -> Self {
+        let mut authors: HashMap<DocumentId, Vec<(String, UserId)>> = HashMap::new();
+        for author in records.authors {
+            authors.entry(author.document).or_default().push((author.actor, author.user));
+        }
+        Self {
+            people: records.people.into_iter().map(|person| (person.id, person)).collect(),
+            pairs: records.pairs.into_iter().map(|pair| (pair.id, pair)).collect(),
+            meetings: records.meetings.into_iter().map(|meeting| (meeting.id, meeting)).collect(),
+            authors,
+        }
+    }
+
+    pub(super) fn name(&self, user: UserId) -> String {
+        self.people.get(&user).map(|person| person.name.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn site(&self, user: UserId) -> Option<String> {
+        self.people.get(&user).and_then(|person| person.site_name.clone())
+    }
+
+    pub(super) fn pair(&self, pair: PairId) -> Option<&Pair> {
+        self.pairs.get(&pair)
+    }
+
+    /// Pairs of a person, in the order of the partner's names.
+    pub(super) fn pairs_of(&self, user: UserId) -> Vec<&Pair> {
+        let mut pairs: Vec<_> = self.pairs.values().filter(|pair| pair.side_of(user).is_some()).collect();
+        pairs.sort_by_key(|pair| (pair.partner_of(user).map(|partner| self.name(partner)), pair.id));
+        pairs
+    }
+
+    /// Actors of a document whose changes do not name their author.
+    pub(super) fn authors_of(&self, document: DocumentId) -> &[(String, UserId)] {
+        self.authors.get(&document).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a person may do with a document, as far as this phone knows.
+    pub(super) fn access(&self, key: &DocumentKey, user: UserId, now: Timestamp) -> Access {
+        // A private note stays writable even when its pair is gone from this phone.
+        if matches!(key, DocumentKey::Private { user: owner, .. } if *owner == user) {
+            return Access::Write;
+        }
+        key.access(user, key.pair().and_then(|pair| self.pair(pair)), now)
+    }
+
+    /// A meeting by its id: touched by somebody, or a slot near today.
+    pub(super) fn meeting(&self, id: MeetingId, now: Timestamp) -> Option<Meeting> {
+        if let Some(meeting) = self.meetings.get(&id) {
+            return Some(meeting.clone());
+        }
+        self.pairs.values().find_map(|pair| {
+            let today = now.in_zone(&pair.cadence.zone).date();
+            let (from, to) = (shifted(today, -BACK_DAYS), shifted(today, 2 * AHEAD_DAYS));
+            let slot = pair.cadence.slots(from, to).find(|slot| Meeting::id_of_slot(pair.id, *slot) == id)?;
+            Some(pair.cadence.meeting_in_slot(pair.id, slot))
+        })
+    }
+
+    /// Meetings of a person that are not over, up to four weeks ahead, soonest first.
+    pub(super) fn upcoming(&self, user: UserId, now: Timestamp) -> Vec<(Meeting, Side)> {
+        let mut upcoming = Vec::new();
+        for pair in self.pairs.values().filter(|pair| pair.state == PairState::Open) {
+            let Some(side) = pair.side_of(user) else { continue };
+            upcoming.extend(self.meetings_around(pair, now).into_iter().map(|meeting| (meeting, side)));
+        }
+        let horizon = now.plus(Duration::from_secs(AHEAD_DAYS.unsigned_abs() * 24 * 60 * 60));
+        upcoming.retain(|(meeting, _)| {
+            let starts = meeting.starts_at();
+            meeting.state == MeetingState::Planned && starts.plus(length(meeting)) > now && starts <= horizon
+        });
+        upcoming.sort_by_key(|(meeting, _)| (meeting.starts_at(), meeting.id));
+        upcoming
+    }
+
+    /// Touched meetings of a pair and the untouched slots from five weeks before to four weeks after a moment.
+    fn meetings_around(&self, pair: &Pair, now: Timestamp) -> Vec<Meeting> {
+        let today = now.in_zone(&pair.cadence.zone).date();
+        let mut meetings: Vec<_> = self.meetings.values().filter(|meeting| meeting.pair == pair.id).cloned().collect();
+        for slot in pair.cadence.slots(shifted(today, -AHEAD_DAYS - 7), shifted(today, AHEAD_DAYS + 1)) {
+            let meeting = pair.cadence.meeting_in_slot(pair.id, slot);
+            if !self.meetings.contains_key(&meeting.id) {
+                meetings.push(meeting);
+            }
+        }
+        meetings
+    }
+}
+
+fn shifted(date: civil::Date, days: i64) -> civil::Date {
+    date.saturating_add(days.days())
+}

@@ -1,0 +1,241 @@
+//! One signed-in person: joins store, REST and sync, and lives until stopped.
+//!
+//! The functions of each screen are in the module of that screen. A clone is another handle of the same session.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use rustls::ClientConfig;
+use taiwa_shared::{
+    domain::meeting::Meeting,
+    ids::{DocumentId, MeetingId, UserId},
+    time::Timestamp,
+};
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::{sync::DropGuard, task::TaskTracker};
+
+use super::{
+    Options, SessionError, Watch,
+    contact::Contact,
+    core::Core,
+    desk::{Desk, Target, is_current},
+    memo::CaretMessage,
+    status,
+    tokens::TokenKeeper,
+};
+use crate::{
+    http::HttpClient,
+    store::{Identity, Store},
+    sync::{Connection, SyncAddress, SyncConfig, SyncEvent, SyncHandle, SyncRun},
+};
+
+/// Carets that wait for a screen; older ones are worthless.
+const MAX_CARETS: usize = 32;
+/// How often the time of the last exchange is written down while the connection goes on.
+const NOTE_EXCHANGE_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a sign-out waits for the server.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What a session is made of.
+pub(super) struct SessionParts {
+    pub(super) store: Store,
+    pub(super) identity: Identity,
+    pub(super) http: HttpClient,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) options: Options,
+}
+
+/// One signed-in person.
+#[derive(Clone)]
+pub struct Session {
+    pub(super) core: Arc<Core>,
+    pub(super) desk: Desk,
+    pub(super) sync: SyncHandle,
+    pub(super) carets: broadcast::Sender<CaretMessage>,
+    http: HttpClient,
+    tokens: TokenKeeper,
+    tasks: TaskTracker,
+    /// Ends the tasks when the last handle goes.
+    _life: Arc<DropGuard>,
+}
+
+impl Session {
+    pub(super) async fn start(parts: SessionParts) -> Result<Self, SessionError> {
+        let SessionParts { store, identity, http, tls, options } = parts;
+        let address = SyncAddress::of_server(&identity.server_url);
+        let address = address.map_err(|error| SessionError::Unexpected(Box::new(error)))?;
+        let device = identity.device;
+        let clock = options.clock.clone();
+        let core = Core::load(store.clone(), identity, clock.clone(), options.language, options.zone.clone()).await?;
+        let core = Arc::new(core);
+        let tasks = TaskTracker::new();
+        let tokens = TokenKeeper::start(store.clone(), http.clone(), clock.clone(), &tasks, core.ended.clone());
+        let handle = Arc::new(OnceLock::new());
+        let desk = Desk::start(core.clone(), handle.clone(), stale(&core).await?, &tasks);
+        let contact = Contact { core: core.clone(), http: http.clone(), tokens: tokens.clone(), desk: desk.clone() };
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).expect("the operating system gives random bytes");
+        let config = SyncConfig { address, device, tls, backoff: options.backoff, seed: u64::from_ne_bytes(seed) };
+        let (sync, events) = SyncHandle::start(config, store, Arc::new(contact), clock);
+        // Nobody else has the lock, and nothing was edited before.
+        let _ = handle.set(sync.clone());
+        let (carets, _) = broadcast::channel(MAX_CARETS);
+        tasks.spawn(take_events(core.clone(), desk.clone(), carets.clone(), events));
+        tasks.spawn(status::remind_of_waiting(core.clone()));
+        tasks.close();
+        let life = Arc::new(core.ended.clone().drop_guard());
+        Ok(Self { core, desk, sync, carets, http, tokens, tasks, _life: life })
+    }
+
+    /// Who is signed in.
+    pub fn me(&self) -> UserId {
+        self.core.me()
+    }
+
+    /// Who is signed in, at which organisation and server.
+    pub fn identity(&self) -> &Identity {
+        &self.core.identity
+    }
+
+    /// Observes a value: the current one first, then each different one. `load` is a function of this session.
+    pub fn observe<T, F, Fut>(&self, load: F) -> Watch<T>
+    where
+        T: Clone + PartialEq,
+        F: Fn(Self) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, SessionError>> + Send + 'static,
+    {
+        let session = self.clone();
+        Watch::new(self.core.changes.subscribe(), self.core.ended.clone(), move || load(session.clone()))
+    }
+
+    /// Pulls records and exchanges what waits, for at most `budget`; for the host's background slots.
+    ///
+    /// # Cancellation
+    /// The run goes on until its budget is over.
+    pub async fn refresh(&self, budget: Duration) -> SyncRun {
+        self.sync.sync_until(budget).await
+    }
+
+    /// The host says that the network is back or another one.
+    pub fn network_available(&self) {
+        self.sync.network_available();
+    }
+
+    /// The app came to the front.
+    pub fn enter_foreground(&self) {
+        self.sync.enter_foreground();
+        self.core.changes.happened();
+    }
+
+    /// The app went to the back.
+    pub fn enter_background(&self) {
+        self.sync.enter_background();
+    }
+
+    /// Ends every task and closes the store. Everything is on the disk already.
+    pub async fn stop(&self) {
+        self.note_exchange().await;
+        self.core.ended.cancel();
+        self.sync.stop().await;
+        self.tasks.wait().await;
+        self.core.store.close().await;
+    }
+
+    /// Own changes that the server has not acknowledged, refused ones included.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the store cannot be read.
+    pub async fn unsent(&self) -> Result<u32, SessionError> {
+        Ok(self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum())
+    }
+
+    /// When this phone last heard from the server: now while the connection stands.
+    pub(super) async fn last_exchange(&self) -> Result<Option<Timestamp>, SessionError> {
+        if self.sync.status().connection == Connection::Online {
+            return Ok(Some(self.core.now()));
+        }
+        Ok(self.core.store.last_exchange().await?)
+    }
+
+    pub(super) fn meeting_of(&self, id: MeetingId) -> Result<Meeting, SessionError> {
+        self.core.roster().meeting(id, self.core.now()).ok_or(SessionError::NoAccess)
+    }
+
+    pub(super) async fn tell_server_goodbye(&self) {
+        let goodbye = async {
+            let (token, _) = self.tokens.token().await?;
+            Ok::<_, SessionError>(self.http.sign_out(&token).await?)
+        };
+        // The refresh token ends by itself; the person need not wait for the server.
+        match tokio::time::timeout(GOODBYE, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "the server could not be told of the sign-out"),
+            Err(_) => tracing::info!("the server did not answer the sign-out in time"),
+        }
+    }
+
+    async fn note_exchange(&self) {
+        if self.sync.status().connection == Connection::Online {
+            let _ = self.core.store.put_last_exchange(self.core.now()).await;
+        }
+    }
+}
+
+impl Target {
+    pub(super) fn of_pair(key: taiwa_shared::domain::ownership::DocumentKey) -> Self {
+        Self { key, slot: None }
+    }
+}
+
+/// Documents whose summary is older than they are, such as after a kill.
+async fn stale(core: &Core) -> Result<Vec<DocumentId>, SessionError> {
+    let documents = core.store.documents().await?;
+    let stale = documents.iter().filter(|document| !is_current(core.summary(document.id).as_deref(), document));
+    Ok(stale.map(|document| document.id).collect())
+}
+
+/// Passes what synchronising says on to the documents and the screens.
+async fn take_events(
+    core: Arc<Core>,
+    desk: Desk,
+    carets: broadcast::Sender<CaretMessage>,
+    mut events: mpsc::Receiver<SyncEvent>,
+) {
+    let mut noted = Timestamp::default();
+    let mut online = false;
+    while let Some(event) = events.recv().await {
+        let passed_on = match event {
+            SyncEvent::Status(status) => {
+                let was_online = std::mem::replace(&mut online, status.connection == Connection::Online);
+                if was_online || online {
+                    let now = core.now();
+                    if was_online != online || now.since(noted) >= NOTE_EXCHANGE_EVERY {
+                        noted = now;
+                        if let Err(error) = core.store.put_last_exchange(now).await {
+                            tracing::warn!(%error, "the time of the last exchange could not be kept");
+                        }
+                    }
+                }
+                core.changes.happened();
+                Ok(())
+            }
+            SyncEvent::Received { document, changes } => desk.received(document, changes).await,
+            SyncEvent::Refused { document, reason } => desk.refused(document, reason).await,
+            SyncEvent::Ephemeral { document, sender, data } => {
+                // Nobody listening is the usual case.
+                let _ = carets.send(CaretMessage { document, sender, data });
+                Ok(())
+            }
+            SyncEvent::Acknowledged { .. } | SyncEvent::News => {
+                core.changes.happened();
+                Ok(())
+            }
+        };
+        if passed_on.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The door of the phone core: opens the directory, restores who was signed in, signs people in.
+//!
+//! Layout of the directory: `<user id>.taiwa`, one sealed store per person who signed in on this phone, and `current`,
+//! the id of the one signed in now. Another person neither sees nor sends what the first one has not sent.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use taiwa_shared::{
+    domain::catalog::Language,
+    ids::UserId,
+    protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret},
+    time::{Clock, Zone},
+};
+use tokio::sync::Mutex;
+
+use super::{Session, SessionError, SystemClock, TokenVault, session::SessionParts};
+use crate::{
+    http::{HttpClient, ServerUrl, client_config},
+    store::{Identity, LocalTokens, Recovered, Store, StoreError, VaultKey},
+    sync::Backoff,
+};
+
+const CURRENT: &str = "current";
+
+/// How the host wants the core.
+#[derive(Clone)]
+pub struct Options {
+    /// A directory of the app, not backed up to where the vault is not.
+    pub directory: PathBuf,
+    /// Holds the key of the stores.
+    pub vault: Arc<dyn TokenVault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Language of labels and sentences.
+    pub language: Language,
+    /// Zone of the times shown.
+    pub zone: Zone,
+    /// How the person recognises this device in a list.
+    pub device_name: String,
+    /// A company's own certificate authorities, in PEM form.
+    pub extra_roots_pem: Option<String>,
+    /// How long to wait between attempts to connect.
+    pub backoff: Backoff,
+}
+
+impl Options {
+    /// The usual ones: Japanese, Japan's time, the device's clock.
+    pub fn new(directory: impl Into<PathBuf>, vault: Arc<dyn TokenVault>) -> Self {
+        Self {
+            directory: directory.into(),
+            vault,
+            clock: Arc::new(SystemClock),
+            language: Language::Ja,
+            zone: Zone::tokyo(),
+            device_name: "phone".to_owned(),
+            extra_roots_pem: None,
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// How somebody signs in.
+#[derive(Debug, Clone)]
+pub enum SignIn {
+    /// The first time, with an invitation and a new password.
+    Invitation {
+        /// Token from the invitation link.
+        invitation: Secret,
+        /// The password the person chose.
+        password: Secret,
+    },
+    /// With e-mail and password.
+    Password {
+        /// Short name of the organisation, where a server has several.
+        organisation: Option<String>,
+        /// E-mail.
+        email: String,
+        /// Password.
+        password: Secret,
+    },
+}
+
+/// What to do about edits that have not been sent when somebody signs out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnsent {
+    /// Stay signed in and say how many there are.
+    Ask,
+    /// Give them up; the person decided so.
+    Discard,
+}
+
+/// How signing out ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedOut {
+    /// This person's data is gone from the phone.
+    Done,
+    /// Still signed in: so many changes have not been sent.
+    Unsent {
+        /// How many.
+        changes: u32,
+    },
+}
+
+/// The phone core.
+pub struct Taiwa {
+    options: Options,
+    session: Mutex<Option<Session>>,
+    recovered: std::sync::Mutex<Option<Recovered>>,
+}
+
+impl Taiwa {
+    /// Opens the directory and restores the session of whoever was signed in; needs no network.
+    ///
+    /// # Errors
+    /// [`SessionError::WrongKey`] if the vault's key does not open the store; nothing is changed then.
+    pub async fn open(options: Options) -> Result<Self, SessionError> {
+        std::fs::create_dir_all(&options.directory).map_err(unexpected)?;
+        let taiwa = Self { options, session: Mutex::new(None), recovered: std::sync::Mutex::new(None) };
+        if let (Some(user), Some(key)) = (taiwa.current()?, taiwa.options.vault.load()?) {
+            let store = taiwa.open_store(user, &VaultKey::new(key)).await?;
+            if let Some(identity) = store.identity().await? {
+                *taiwa.session.lock().await = Some(taiwa.start(store, identity).await?);
+            }
+        }
+        Ok(taiwa)
+    }
+
+    /// The session of whoever is signed in.
+    pub async fn session(&self) -> Option<Session> {
+        self.session.lock().await.clone()
+    }
+
+    /// What was saved when the store was found damaged; given once, to tell the person.
+    pub fn take_recovered(&self) -> Option<Recovered> {
+        self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// Signs in; a session of another person ends and keeps its store, with what it has not sent.
+    ///
+    /// # Errors
+    /// [`SessionError::CredentialsRefused`], [`SessionError::PasswordTooWeak`], [`SessionError::OrganisationNeeded`],
+    /// [`SessionError::TooManyTries`], [`SessionError::Offline`], [`SessionError::Address`].
+    pub async fn sign_in(&self, server_url: &str, sign_in: SignIn) -> Result<Session, SessionError> {
+        let mut current = self.session.lock().await;
+        let http = self.http(server_url)?;
+        let key = self.key()?;
+        let login = self.login(&http, sign_in).await?;
+        if let Some(before) = current.take() {
+            before.stop().await;
+        }
+        let now = self.options.clock.now();
+        let identity = identity(&login, http.server());
+        let store = match self.open_store(login.user, &key).await {
+            Err(SessionError::WrongKey) => {
+                // The vault lost the key of an earlier sign-in: that file is kept, and nothing can be read from it.
+                let path = self.store_path(login.user);
+                Store::set_aside(&path)?;
+                Store::open(&path, &key).await?
+            }
+            opened => opened?,
+        };
+        store.put_login(&identity, &LocalTokens::received(login.tokens, now)).await?;
+        self.set_current(Some(login.user))?;
+        let session = self.start(store, identity).await?;
+        *current = Some(session.clone());
+        Ok(session)
+    }
+
+    /// Signs out and removes this person's data from the phone, unless something has not been sent.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the store cannot be read or removed. The server is told if it can be reached.
+    pub async fn sign_out(&self, on_unsent: OnUnsent) -> Result<SignedOut, SessionError> {
+        let mut current = self.session.lock().await;
+        let Some(session) = current.as_ref() else { return Ok(SignedOut::Done) };
+        let changes = session.unsent().await?;
+        if changes > 0 && on_unsent == OnUnsent::Ask {
+            return Ok(SignedOut::Unsent { changes });
+        }
+        session.tell_server_goodbye().await;
+        session.stop().await;
+        let path = self.store_path(session.me());
+        *current = None;
+        self.set_current(None)?;
+        remove_store(&path).map_err(unexpected)?;
+        Ok(SignedOut::Done)
+    }
+
+    /// Ends the session's tasks and closes the store; everything is on the disk already.
+    pub async fn close(&self) {
+        if let Some(session) = self.session.lock().await.take() {
+            session.stop().await;
+        }
+    }
+
+    async fn login(&self, http: &HttpClient, sign_in: SignIn) -> Result<LoginResponse, SessionError> {
+        let device_name = self.options.device_name.clone();
+        Ok(match sign_in {
+            SignIn::Invitation { invitation, password } => {
+                http.sign_in_with_invitation(&InvitationRequest { invitation, password, device_name }).await?
+            }
+            SignIn::Password { organisation, email, password } => {
+                http.sign_in_with_password(&PasswordRequest { organisation, email, password, device_name }).await?
+            }
+        })
+    }
+
+    async fn start(&self, store: Store, identity: Identity) -> Result<Session, SessionError> {
+        let http = self.http(&identity.server_url)?;
+        let tls = client_config(self.options.extra_roots_pem.as_deref())?;
+        Session::start(SessionParts { store, identity, http, tls, options: self.options.clone() }).await
+    }
+
+    fn http(&self, server_url: &str) -> Result<HttpClient, SessionError> {
+        let server: ServerUrl = server_url.parse()?;
+        Ok(HttpClient::new(server, client_config(self.options.extra_roots_pem.as_deref())?)?)
+    }
+
+    /// Opens a person's store; a damaged one is set aside and what can be read of it saved.
+    async fn open_store(&self, user: UserId, key: &VaultKey) -> Result<Store, SessionError> {
+        let path = self.store_path(user);
+        match Store::open(&path, key).await {
+            Err(StoreError::Damaged { .. }) => {
+                let (store, recovered) = Store::recover(&path, key).await?;
+                tracing::error!(kept_at = %recovered.kept_at.display(), unsent_kept = recovered.unsent_kept,
+                    unsent_lost = recovered.unsent_lost, "the store was damaged");
+                *self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(recovered);
+                Ok(store)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The vault's key, made at the first sign-in.
+    fn key(&self) -> Result<VaultKey, SessionError> {
+        if let Some(key) = self.options.vault.load()? {
+            return Ok(VaultKey::new(key));
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the operating system gives random bytes");
+        self.options.vault.store(key)?;
+        Ok(VaultKey::new(key))
+    }
+
+    fn store_path(&self, user: UserId) -> PathBuf {
+        self.options.directory.join(format!("{user}.taiwa"))
+    }
+
+    fn current(&self) -> Result<Option<UserId>, SessionError> {
+        match std::fs::read_to_string(self.options.directory.join(CURRENT)) {
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unexpected(error)),
+        }
+    }
+
+    fn set_current(&self, user: Option<UserId>) -> Result<(), SessionError> {
+        let path = self.options.directory.join(CURRENT);
+        let written = match user {
+            // Renamed into place, so that a kill leaves the old name or the new one.
+            Some(user) => {
+                let new = path.with_extension("new");
+                write_synced(&new, &user.to_string()).and_then(|()| std::fs::rename(new, path))
+            }
+            None => remove_if_there(&path),
+        };
+        written.map_err(unexpected)
+    }
+}
+
+fn identity(login: &LoginResponse, server: &ServerUrl) -> Identity {
+    Identity {
+        user: login.user,
+        organisation: login.organisation,
+        organisation_slug: login.organisation_slug.clone(),
+        organisation_name: login.organisation_name.clone(),
+        device: login.device,
+        server_url: server.to_string(),
+    }
+}
+
+fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::File::create(path)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.sync_all()
+}
+
+fn remove_store(path: &Path) -> std::io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        remove_if_there(Path::new(&file))?;
+    }
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unexpected(error: std::io::Error) -> SessionError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        SessionError::StorageFull
+    } else {
+        SessionError::Unexpected(Box::new(error))
+    }
+}

@@ -1,0 +1,211 @@
+//! A damaged file: set aside, never deleted, and everything that can still be read goes into a new store.
+//!
+//! Records and the other person's changes come back from the server. What matters here are the account and the edits
+//! that had not been sent, together with the changes they stand upon.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use taiwa_shared::{
+    documents::genesis,
+    ids::DocumentId,
+    sync::chunks::{ChangeHash, StoredChange},
+};
+
+use super::{Store, StoreError, VaultKey, chunks::Row, documents::DocumentRow, seal::Place};
+
+const ACCOUNT: &str = "select part, sealed from account";
+const WRITE_ACCOUNT: &str = "insert into account (part, sealed) values ($1, $2)
+    on conflict (part) do update set sealed = excluded.sealed";
+const DOCUMENTS: &str = "select id, sealed from document";
+const CARDS: &str = "select id, sealed from refused_edit";
+const WRITE_CARD: &str = "insert into refused_edit (id, sealed) values ($1, $2) on conflict (id) do nothing";
+const POSITIONS: &str = "select position, hash is not null from chunk where document = $1 order by position";
+const CHUNK: &str = "select position, hash, sealed from chunk where position = $1";
+
+/// What could be read from a damaged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where the damaged file is now.
+    pub kept_at: PathBuf,
+    /// Edits that had not been sent and are in the new store.
+    pub unsent_kept: u32,
+    /// Edits that are known not to have been sent and could not be read.
+    pub unsent_lost: u32,
+    /// Whether the new store knows who is signed in.
+    pub signed_in: bool,
+}
+
+/// Sealed rows keep their place, so that they are copied as they are.
+#[derive(Default)]
+struct Salvage {
+    account: Vec<(String, Vec<u8>)>,
+    cards: Vec<(Vec<u8>, Vec<u8>)>,
+    documents: Vec<(DocumentId, DocumentRow, Vec<(StoredChange, bool)>)>,
+    unsent_lost: u32,
+}
+
+impl Store {
+    /// Sets the file at `path` aside, never deleting it, and says where it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if the file system refuses.
+    pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+        let beside = |suffix: &str| {
+            let mut name = OsString::from(path.as_os_str());
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let aside = (1u32..).map(|n| beside(&format!(".damaged-{n}"))).find(|to| !to.exists());
+        let aside = aside.expect("one of four thousand million names is free");
+        for suffix in ["-wal", "-shm", ""] {
+            let mut to = OsString::from(aside.as_os_str());
+            to.push(suffix);
+            match std::fs::rename(beside(suffix), to) {
+                Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::Failed(Box::new(error)));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(aside)
+    }
+
+    /// Sets a damaged file aside and makes a new store with the account, the cards and every change that still reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] or [`StoreError::StorageFull`] if the new store cannot be written.
+    pub async fn recover(path: &Path, key: &VaultKey) -> Result<(Self, Recovered), StoreError> {
+        let kept_at = Self::set_aside(path)?;
+        let found = match Self::open(&kept_at, key).await {
+            Ok(old) => {
+                let found = old.salvage().await;
+                old.close().await;
+                found
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nothing can be read from the damaged store");
+                Salvage::default()
+            }
+        };
+        let store = Self::open(path, key).await?;
+        let mut recovered = Recovered {
+            kept_at,
+            unsent_kept: 0,
+            unsent_lost: found.unsent_lost,
+            signed_in: found.account.iter().any(|(part, _)| part == "identity"),
+        };
+        store.copy_sealed(&found).await?;
+        for (id, row, changes) in found.documents {
+            let (whole, lost) = causally_whole(&row, changes);
+            recovered.unsent_lost += lost;
+            recovered.unsent_kept += store.restore(id, row, whole).await?;
+        }
+        Ok((store, recovered))
+    }
+
+    /// Reads row by row, so that one damaged page costs only what is on it.
+    async fn salvage(&self) -> Salvage {
+        let mut found = Salvage::default();
+        let read = &self.0.read;
+        let account: Vec<(String, Vec<u8>)> = sqlx::query_as(ACCOUNT).fetch_all(read).await.unwrap_or_default();
+        // The cursor is left out: the records are gone, and are pulled again from the start.
+        found.account = account
+            .into_iter()
+            .filter(|(part, sealed)| part != "cursor" && self.opens("account", part.as_bytes(), sealed))
+            .collect();
+        let cards: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(CARDS).fetch_all(read).await.unwrap_or_default();
+        found.cards = cards.into_iter().filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
+        let documents: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(DOCUMENTS).fetch_all(read).await.unwrap_or_default();
+        for (id, sealed) in documents {
+            let Ok(id) = self.document_id(&id) else { continue };
+            let opened = self.0.sealer.open_json::<DocumentRow>(Place("document", id.as_bytes()), &sealed);
+            let (changes, lost) = self.salvage_changes(id).await;
+            match opened {
+                Ok(row) => {
+                    found.unsent_lost += lost;
+                    found.documents.push((id, row, changes));
+                }
+                Err(_) => found.unsent_lost += lost + count_unsent(&changes),
+            }
+        }
+        found
+    }
+
+    async fn salvage_changes(&self, document: DocumentId) -> (Vec<(StoredChange, bool)>, u32) {
+        let positions = sqlx::query_as(POSITIONS).bind(&document.as_bytes()[..]).fetch_all(&self.0.read).await;
+        let positions: Vec<(i64, bool)> = positions.unwrap_or_default();
+        let (mut changes, mut lost) = (Vec::new(), 0);
+        for (position, is_unsent) in positions {
+            let row: Option<Row> =
+                sqlx::query_as(CHUNK).bind(position).fetch_optional(&self.0.read).await.ok().flatten();
+            match row.map(|(_, _, sealed)| self.open_chunk(document, position, &sealed)) {
+                Some(Ok(read)) => changes.extend(read.into_iter().map(|change| (change, is_unsent))),
+                Some(Err(_)) | None => lost += u32::from(is_unsent),
+            }
+        }
+        (changes, lost)
+    }
+
+    fn opens(&self, table: &'static str, row: &[u8], sealed: &[u8]) -> bool {
+        self.0.sealer.open(Place(table, row), sealed).is_ok()
+    }
+
+    async fn copy_sealed(&self, found: &Salvage) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for (part, sealed) in &found.account {
+            let query = sqlx::query(WRITE_ACCOUNT).bind(part).bind(sealed);
+            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        }
+        for (id, sealed) in &found.cards {
+            let query = sqlx::query(WRITE_CARD).bind(id).bind(sealed);
+            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        }
+        self.commit(tx).await
+    }
+
+    /// Puts a document with its readable changes into this store; says how many of them are unsent.
+    async fn restore(
+        &self,
+        id: DocumentId,
+        mut row: DocumentRow,
+        changes: Vec<(StoredChange, bool)>,
+    ) -> Result<u32, StoreError> {
+        // The server may have more than is left here: it is asked again.
+        row.server_digest = None;
+        let unsent = count_unsent(&changes);
+        let mut tx = self.begin().await?;
+        self.insert_document(&mut tx, id, &row).await?;
+        self.commit(tx).await?;
+        for (change, is_unsent) in changes {
+            if is_unsent {
+                self.append_local(id, &[change]).await?;
+            } else {
+                self.append_remote(&[(id, vec![change])]).await?;
+            }
+        }
+        Ok(unsent)
+    }
+}
+
+fn count_unsent(changes: &[(StoredChange, bool)]) -> u32 {
+    u32::try_from(changes.iter().filter(|(_, is_unsent)| *is_unsent).count()).unwrap_or(u32::MAX)
+}
+
+/// Keeps the changes whose dependencies are all kept, down to the genesis; counts the unsent ones among the rest.
+fn causally_whole(row: &DocumentRow, changes: Vec<(StoredChange, bool)>) -> (Vec<(StoredChange, bool)>, u32) {
+    let mut known: HashSet<ChangeHash> = HashSet::from([genesis(&row.key, row.generation).hash]);
+    let (mut whole, mut lost) = (Vec::new(), 0);
+    for (change, is_unsent) in changes {
+        if change.header.deps.iter().all(|dep| known.contains(dep)) {
+            known.insert(change.header.hash);
+            whole.push((change, is_unsent));
+        } else {
+            lost += u32::from(is_unsent);
+        }
+    }
+    (whole, lost)
+}
