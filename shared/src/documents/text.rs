@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use super::replica::TextSplice;
 
@@ -49,10 +49,11 @@ fn byte_at(text: &str, at: usize) -> usize {
 
 /// The letter that a byte position lies inside of, not at the edge of.
 fn letter_around(text: &str, byte: usize) -> Option<Range<usize>> {
-    // Letters do not reach across a line break, so the line is enough to look at.
-    let line = text.get(..byte)?.rfind('\n').map_or(0, |at| at + 1);
-    let mut letters = text.get(line..)?.grapheme_indices(true).map(|(at, letter)| line + at..line + at + letter.len());
-    letters.find(|letter| letter.end > byte).filter(|letter| letter.start < byte)
+    let cursor = || GraphemeCursor::new(byte, text.len(), true);
+    if cursor().is_boundary(text, 0).ok()? {
+        return None;
+    }
+    Some(cursor().prev_boundary(text, 0).ok()??..cursor().next_boundary(text, 0).ok()??)
 }
 
 /// Fits an edit asked for by a text field to whole letters.
