@@ -138,7 +138,7 @@ fn a_container_cannot_be_hidden_by_putting_something_else_at_its_key() {
     let change = foreign(&sato, |tx| {
         tx.put(ROOT, "body", "隠す").unwrap();
     });
-    sato.apply(&[change.clone()]).unwrap();
+    sato.apply(std::slice::from_ref(&change)).unwrap();
     aoi.apply(&[change]).unwrap();
     assert_eq!(memo::text(&sato), "見える");
     memo::splice_utf16(&mut sato, 3, 0, "。", now()).unwrap();
