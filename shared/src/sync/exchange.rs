@@ -43,9 +43,7 @@ pub(crate) struct Exchange {
     their_heads: Option<Vec<ChangeHash>>,
     /// Committed here and known to be there.
     shared: Vec<ChangeHash>,
-    /// Their `have`, as long as it is to be answered.
-    their_have: Option<Vec<Have>>,
-    /// The rest of that answer, latest first.
+    /// The rest of the answer to their `have`, latest first.
     backlog: Vec<Index>,
     /// `None` until their `have` was answered.
     cursor: Option<Index>,
@@ -71,7 +69,6 @@ impl Exchange {
             role,
             their_heads: None,
             shared: Vec::new(),
-            their_have: None,
             backlog: Vec::new(),
             cursor: None,
             wanted: Vec::new(),
@@ -136,17 +133,18 @@ impl Exchange {
         if disowned {
             self.shared.clear();
         }
-        self.their_heads = Some(message.heads);
+        let heads = Some(message.heads);
+        let repeats_heads = self.their_heads == heads;
+        self.their_heads = heads;
         if !message.have.is_empty() {
             self.take_have(graph, message.have);
         }
         self.want(graph, &message.need);
-        self.count_unanswered(graph, brought_news)
+        self.count_unanswered(graph, brought_news, repeats_heads)
     }
 
     fn forget_sent(&mut self) {
         self.cursor = None;
-        self.their_have = None;
         self.backlog.clear();
         self.wanted.clear();
         self.last_sent_heads = None;
@@ -164,7 +162,8 @@ impl Exchange {
                 self.seed(graph, &last_sync);
             }
             self.owes_reset = false;
-            self.their_have = Some(have);
+            self.backlog = lacking(graph, &have);
+            self.cursor = Some(graph.committed());
         }
     }
 
@@ -179,12 +178,16 @@ impl Exchange {
         }
     }
 
-    /// Counts messages that bring nothing although we asked, or were told to start over.
-    fn count_unanswered(&mut self, graph: &Graph, brought_news: bool) -> Result<(), Rejection> {
+    /// Counts messages that bring nothing although we asked, or told them to start over. With other heads than before
+    /// they do not count: a client that types while our first answer is under way announces each of its heads.
+    fn count_unanswered(&mut self, graph: &Graph, brought_news: bool, repeats_heads: bool) -> Result<(), Rejection> {
         let is_missing = |hash: &ChangeHash| graph.find(hash).is_none() && !self.parked.contains(hash);
         let waits = self.asked.iter().any(is_missing);
         if brought_news || !(waits || self.owes_reset) {
             self.unanswered = 0;
+            return Ok(());
+        }
+        if !repeats_heads {
             return Ok(());
         }
         self.unanswered += 1;
@@ -218,10 +221,7 @@ impl Exchange {
     fn has_changes_to_send<P: Copy + Eq>(&self, graph: &Graph, runs: &Runs<P>, peer: P) -> bool {
         let beyond_cursor = |cursor| runs.skip_own(peer, cursor) < graph.committed();
         !self.refuses_changes
-            && (self.their_have.is_some()
-                || !self.backlog.is_empty()
-                || !self.wanted.is_empty()
-                || self.cursor.is_some_and(beyond_cursor))
+            && (!self.backlog.is_empty() || !self.wanted.is_empty() || self.cursor.is_some_and(beyond_cursor))
     }
 
     /// The next message, if there is something to say.
@@ -281,10 +281,6 @@ impl Exchange {
     /// The next changes, up to the size of a message: what they asked for by name, the rest of the answer to their
     /// `have`, then what is new.
     fn batch<P: Copy + Eq>(&mut self, graph: &Graph, runs: &Runs<P>, peer: P) -> Vec<Index> {
-        if let Some(have) = self.their_have.take() {
-            self.backlog = lacking(graph, &have);
-            self.cursor = Some(graph.committed());
-        }
         let mut batch = Vec::new();
         let mut room = MAX_MESSAGE_BYTES_OUT;
         let mut wanted = std::mem::take(&mut self.wanted);

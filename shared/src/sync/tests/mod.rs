@@ -7,7 +7,7 @@ mod conversations;
 mod roles;
 mod simulation;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use automerge::{
     Author, AutoCommit, ObjType, ROOT, ReadDoc,
@@ -67,9 +67,9 @@ pub(super) fn genesis() -> StoredChange {
 }
 
 pub(super) fn document(rng: &mut Seeded, author: Option<UserId>) -> AutoCommit {
-    let mut doc = AutoCommit::load(&genesis().bytes).unwrap().with_actor(rng.actor());
-    doc.set_author(author.map(|user| Author::from(user.as_bytes().to_vec())));
-    doc
+    // In this order: setting an author takes a new random actor.
+    let author = author.map(|user| Author::from(user.as_bytes().to_vec()));
+    AutoCommit::load(&genesis().bytes).unwrap().with_author(author).with_actor(rng.actor())
 }
 
 /// One random edit, committed.
@@ -111,17 +111,28 @@ impl Stock {
 pub(super) struct Phone {
     pub(super) doc: AutoCommit,
     pub(super) sync: DocumentSync<()>,
-    pub(super) store: HashMap<ChangeHash, Bytes>,
+    pub(super) store: BTreeMap<ChangeHash, Bytes>,
 }
 
 impl Phone {
     pub(super) fn new(doc: AutoCommit) -> Self {
         let genesis = genesis();
-        let store = HashMap::from([(genesis.header.hash, genesis.bytes.clone())]);
+        let store = BTreeMap::from([(genesis.header.hash, genesis.bytes.clone())]);
         Self { doc, sync: DocumentSync::open(genesis, [], []).unwrap(), store }
     }
     pub(super) fn edit(&mut self, rng: &mut Seeded) {
         edit(&mut self.doc, rng);
+        self.stage();
+    }
+    /// One key, as typing makes it.
+    pub(super) fn key(&mut self) {
+        let (_, body) = self.doc.get(ROOT, "body").unwrap().unwrap();
+        let end = self.doc.length(&body);
+        self.doc.splice_text(&body, end, 0, "あ").unwrap();
+        self.doc.commit_with(CommitOptions::default().with_time(0));
+        self.stage();
+    }
+    fn stage(&mut self) {
         if let Some(change) = self.doc.get_last_local_change() {
             let change = StoredChange::read(Bytes::copy_from_slice(change.raw_bytes())).unwrap();
             self.store.insert(change.header.hash, change.bytes.clone());
@@ -147,7 +158,7 @@ impl Phone {
 /// A hub with a store that can fail and a check that nothing uncommitted leaves.
 pub(super) struct Hub {
     pub(super) sync: DocumentSync<usize>,
-    pub(super) store: HashMap<ChangeHash, StoredChange>,
+    pub(super) store: BTreeMap<ChangeHash, StoredChange>,
     pub(super) staged: Vec<StoredChange>,
     pub(super) authors: HashMap<ActorId, UserId>,
 }
@@ -155,7 +166,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new() -> Self {
         let genesis = genesis();
-        let store = HashMap::from([(genesis.header.hash, genesis.clone())]);
+        let store = BTreeMap::from([(genesis.header.hash, genesis.clone())]);
         let sync = DocumentSync::open(genesis, [], []).unwrap();
         Self { sync, store, staged: Vec::new(), authors: HashMap::new() }
     }

@@ -59,7 +59,8 @@ impl World {
             Client::Stock(stock) => stock.state = State::new(),
             Client::Phone(phone) => {
                 let acknowledged: Vec<_> = phone.store.keys().copied().collect();
-                let acknowledged = phone.sync.acknowledged((), &acknowledged);
+                let mut acknowledged = phone.sync.acknowledged((), &acknowledged);
+                acknowledged.sort_unstable();
                 phone.sync.connect((), relay());
                 if keeps_state {
                     phone.sync.seed_shared_heads((), &acknowledged[..acknowledged.len().min(2)]);
@@ -222,18 +223,22 @@ impl World {
         let heads = self.hub.sync.heads();
         for (n, link) in self.links.iter_mut().enumerate() {
             let theirs = match &mut link.client {
+                // Automerge's own state sees no need to acknowledge heads that we happened to name first.
                 Client::Stock(stock) => stock.doc.get_heads(),
                 Client::Phone(phone) => {
+                    assert!(self.hub.sync.peer_has_all(n), "the hub does not know that phone {n} has everything");
                     assert_eq!(phone.sync.heads(), heads, "phone {n} differs from the hub");
                     assert!(phone.sync.peer_has_all(()), "phone {n} does not know that the hub has everything");
                     phone.doc.get_heads()
                 }
             };
             assert_eq!(theirs, heads, "client {n} differs from the hub");
-            assert!(self.hub.sync.peer_has_all(n), "the hub does not know that client {n} has everything");
         }
     }
 }
+
+/// Worlds per test run; a change to the engine is worth `SYNC_RUNS=5000` once.
+const RUNS: u64 = 40;
 
 /// Names the seed if the test panics.
 struct NameSeed(u64);
@@ -262,10 +267,12 @@ fn run(seed: u64) -> usize {
 
 #[test]
 fn replicas_converge_through_any_accident_and_fall_silent() {
-    if let Some(seed) = std::env::var("SYNC_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    if let Some(seed) = number("SYNC_SEED") {
         run(seed);
         return;
     }
-    let refused: usize = (1..=150).map(run).sum();
-    assert!(refused <= 60, "{refused} honest sessions had to start afresh in 150 runs");
+    let runs = number("SYNC_RUNS").unwrap_or(RUNS);
+    let refused: usize = (1..=runs).map(run).sum();
+    assert_eq!(refused, 0, "honest sessions had to start afresh");
 }
