@@ -11,6 +11,7 @@ pub mod demo;
 pub mod eventually;
 pub mod inspect;
 pub mod link;
+pub mod postgres;
 pub mod process;
 pub mod rest;
 pub mod seed;

@@ -1,3 +1,4 @@
 //! Every test that crosses a crate, in one binary. Names are sentences; each module says what it holds.
 
 mod same_seed;
+mod store_suite;

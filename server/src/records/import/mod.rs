@@ -83,7 +83,7 @@ pub async fn apply(
     let stored: BTreeMap<Email, PersonRow> =
         tx.people(organisation).await?.into_iter().map(|person| (person.email.clone(), person)).collect();
     let managers = table.managers(&stored)?;
-    let sites = add_sites(&mut tx, organisation, table, &mut summary).await?;
+    let sites = add_sites(&mut tx, organisation, table, now, &mut summary).await?;
     let wanted = wanted_people(table, &stored, &managers, &sites, now);
     for person in &wanted {
         match stored.get(&person.email) {
@@ -111,13 +111,14 @@ async fn add_sites(
     tx: &mut Tx,
     organisation: OrganisationId,
     table: &Table,
+    now: Timestamp,
     summary: &mut Summary,
 ) -> Result<HashMap<String, SiteId>, StoreError> {
     let mut sites: HashMap<String, SiteId> =
         tx.sites(organisation).await?.into_iter().map(|(id, name)| (name, id)).collect();
     for row in &table.rows {
         if let Some(name) = row.site.as_ref().filter(|name| !sites.contains_key(*name)) {
-            let id = SiteId::from_bytes(random());
+            let id = SiteId::new(now, random());
             tx.add_site(organisation, id, name).await?;
             sites.insert(name.clone(), id);
             summary.sites_added += 1;

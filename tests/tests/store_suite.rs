@@ -1,0 +1,33 @@
+//! One body per promise of the store and the records, run on SQLite and on PostgreSQL.
+//!
+//! Everything goes through public functions of the server; nothing here knows a table.
+
+mod claims;
+mod feed;
+mod fixture;
+mod import;
+mod login;
+mod refresh;
+mod sql;
+
+/// Declares each body as a test on both databases.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* $name:ident;)*) => {
+        mod sqlite {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::store_suite::fixture::Fixture::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let name = concat!(module_path!(), "::", stringify!($name));
+                if let Some(fixture) = crate::store_suite::fixture::Fixture::postgres(name).await {
+                    super::$name(fixture).await;
+                }
+            })*
+        }
+    };
+}
+use on_both;
