@@ -1,4 +1,5 @@
 //! Every test that crosses a crate, in one binary. Names are sentences; each module says what it holds.
 
+mod phone_sync;
 mod same_seed;
 mod store_suite;
