@@ -61,6 +61,9 @@ pub const MAX_PARKED_BYTES: usize = 2 * MAX_FRAME_BYTES;
 /// Changes per peer that wait for a missing dependency; bounds the bookkeeping beside [`MAX_PARKED_BYTES`].
 pub const MAX_PARKED_CHANGES: usize = 16 * 1024;
 
+/// Different dependencies that one peer's parked changes wait for. A filter's false positive makes one.
+pub const MAX_MISSING: usize = 4 * MAX_HASHES;
+
 /// Steps through the change graph that the changes of one message may cost, about 40 ms.
 pub const MAX_GRAPH_STEPS: usize = 4_000_000;
 

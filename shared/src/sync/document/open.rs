@@ -69,7 +69,7 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         if self.graph.find(&header.hash).is_some() {
             return Ok(());
         }
-        let operations = header.max_op.saturating_sub(header.start_op - 1);
+        let operations = header.max_op.saturating_add(1).saturating_sub(header.start_op);
         if change.bytes.len() > MAX_CHANGE_BYTES || operations > MAX_CHANGE_OPS || header.max_op >= MAX_OP {
             return Err(GraphError::TooLarge(header.hash));
         }

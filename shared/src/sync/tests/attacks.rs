@@ -11,11 +11,11 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use sha2::{Digest, Sha256};
 use std::{io::Write, num::NonZeroU64};
 
-use super::{Hub, Seeded, document, edit, user, writer};
+use super::{Hub, Seeded, document, edit, type_key, user, writer};
 use crate::sync::{
-    chunks::{ActorId, format::write_unsigned},
+    chunks::{ActorId, StoredChange, format::write_unsigned},
     document::{Authors, PeerAccess, PeerRole, SyncKind},
-    limits::{MAX_CHANGE_OPS, MAX_HASHES, MAX_PARKED_CHANGES},
+    limits::{MAX_CHANGE_OPS, MAX_HASHES, MAX_MISSING, MAX_PARKED_CHANGES},
     rejection::{ChangeFault, Rejection},
 };
 
@@ -78,7 +78,7 @@ impl Scene {
         assert_eq!(self.hub.receive(ATTACKER, data), Err(Rejection::NotConnected));
         assert_eq!(self.hub.send(ATTACKER), None);
         let before = self.victim.get_heads();
-        edit(&mut self.victim, &mut Seeded(9));
+        type_key(&mut self.victim, "k");
         let chunks = changes_since(&mut self.victim, &before);
         assert_eq!(self.hub.receive(VICTIM, &message(chunks)), Ok(1), "the victim cannot go on");
         rejection
@@ -123,7 +123,7 @@ fn body(dep: ChangeHash, columns: &[(u32, &[u8])]) -> Vec<u8> {
     let mut out = vec![1];
     out.extend(dep.0);
     out.extend([2, 9, 9, 1]); // actor 0909, seq 1
-    write_unsigned(&mut out, 100); // start op
+    write_unsigned(&mut out, 2_000); // start op
     out.extend([0, 0, 0]); // time, message, other actors
     write_unsigned(&mut out, columns.len() as u64);
     for (spec, data) in columns {
@@ -151,6 +151,16 @@ fn the_honest_change_is_accepted() {
     let mut scene = scene();
     let change = scene.forge(|_| {});
     assert_eq!(scene.hub.receive(ATTACKER, &message(vec![change])), Ok(1));
+}
+
+#[test]
+fn an_honest_empty_change_is_accepted() {
+    let mut one = scene();
+    let before = one.attacker.get_heads();
+    one.attacker.empty_change(CommitOptions::default().with_time(0));
+    type_key(&mut one.attacker, "k");
+    let chunks = changes_since(&mut one.attacker, &before);
+    assert_eq!(one.hub.receive(ATTACKER, &message(chunks)), Ok(2));
 }
 
 #[test]
@@ -416,9 +426,11 @@ fn the_genesis_cannot_be_forged_or_continued() {
 fn orphans_are_kept_to_a_limit() {
     let mut one = scene();
     let mut chunks = Vec::new();
-    for n in 0..MAX_PARKED_CHANGES + 1 {
-        let body = body(ChangeHash(Sha256::digest(n.to_be_bytes()).into()), &[]);
-        chunks.push(chunk(1, &body));
+    let mut dep = ChangeHash([9; 32]);
+    for _ in 0..MAX_PARKED_CHANGES + 1 {
+        let orphan = chunk(1, &body(dep, &[]));
+        dep = StoredChange::read(orphan.clone().into()).unwrap().header.hash;
+        chunks.push(orphan);
     }
     let parts: Vec<_> = chunks.chunks(8_000).map(|part| message(part.to_vec())).collect();
     let (last, before) = parts.split_last().unwrap();
@@ -426,6 +438,10 @@ fn orphans_are_kept_to_a_limit() {
         assert_eq!(one.hub.receive(ATTACKER, part), Ok(0));
     }
     assert_eq!(one.refuses(last), Rejection::TooMuch("changes without their dependencies"));
+
+    let lone = |n: usize| chunk(1, &body(ChangeHash(Sha256::digest(n.to_be_bytes()).into()), &[]));
+    let many = message((0..MAX_MISSING + 1).map(lone).collect());
+    assert_eq!(scene().refuses(&many), Rejection::TooMuch("changes without their dependencies"));
 }
 
 #[test]
@@ -441,7 +457,7 @@ fn a_readers_changes_are_discarded_unread() {
 fn a_parked_change_that_turns_out_bad_ends_only_its_own_session() {
     let mut one = scene();
     let before = one.victim.get_heads();
-    edit(&mut one.victim, &mut Seeded(4));
+    type_key(&mut one.victim, "k");
     let missing = one.victim.get_heads();
     let orphan = one.forge(|change| (change.deps, change.seq) = (missing.clone(), 7));
     assert_eq!(one.hub.receive(ATTACKER, &message(vec![orphan])), Ok(0));
