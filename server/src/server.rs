@@ -151,6 +151,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopping.cancel();
+        self.hub.abort();
         self.serving.abort();
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
-use super::{Db, Store, StoreError, chunks, documents, feed, login, open, organisations, pairs, people, refresh};
+use super::{
+    Db, Store, StoreError, chunks, documents, feed, login, open, organisations, pairs, people, refresh, touched,
+};
 
 const POSTGRES_COLUMNS: &str =
     "select table_name::text, column_name::text, data_type::text from information_schema.columns
@@ -26,6 +28,7 @@ fn statements() -> Vec<(&'static str, &'static [&'static str])> {
         ("pairs", pairs::ALL),
         ("people", people::ALL),
         ("refresh", refresh::ALL),
+        ("touched", touched::ALL),
     ]
 }
 

@@ -61,6 +61,7 @@ pub mod organisations;
 pub mod pairs;
 pub mod people;
 pub mod refresh;
+pub mod touched;
 
 pub use error::StoreError;
 pub use open::ServerLock;

@@ -23,7 +23,8 @@ use tokio::{
 use super::{
     Shared,
     connection::Closing,
-    document::{Batch, OpenDocument, Remains, Unstored},
+    document::{OpenDocument, Remains},
+    state::{Batch, Unstored},
 };
 use crate::{
     bus::News,

@@ -23,12 +23,7 @@ use taiwa_shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Shared,
-    access::OrganisationAccess,
-    document::{OpenDocument, SessionKey},
-    outbox::Outbox,
-};
+use super::{Shared, access::OrganisationAccess, document::OpenDocument, outbox::Outbox, state::SessionKey};
 use crate::records::access::{DocumentGrant, Principal, document_grant};
 
 /// Why a connection is closed.
@@ -109,6 +104,15 @@ pub(super) enum Standing {
     Apart,
 }
 
+/// What became of a session that was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    /// It goes on, perhaps with more access.
+    Kept,
+    /// It has ended.
+    Ended,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -182,41 +186,58 @@ impl Connection {
         self.expires.fetch_max(expires.as_millis(), Ordering::AcqRel);
     }
 
-    /// How it stands with a document, asking the records again if news came since.
+    /// How it stands with a document, asking the records again if news came since that concern its person.
     ///
     /// # Errors
     /// The reason to close, if the records cannot be read: then nothing is granted.
     pub(super) async fn standing(&self, hub: &Shared, document: DocumentId) -> Result<Standing, Closing> {
         loop {
             let version = self.organisation_access.version();
-            let (key, held) = match self.sessions().get(&document) {
+            let (key, checked) = match self.sessions().get(&document) {
                 None => return Ok(Standing::Apart),
                 Some(session) if session.checked == version => {
                     return Ok(Standing::Joined(session.key, Arc::clone(&session.document)));
                 }
-                Some(session) => (session.key, session.access),
+                Some(session) => (session.key, session.checked),
             };
-            let granted = self.grant(hub, document).await?.map_or(Access::None, |grant| grant.access);
-            if granted < held {
-                self.end_session(hub, document, key);
-                return Ok(Standing::Ended);
-            }
-            let mut risen = None;
-            if let Some(session) = self.sessions().get_mut(&document).filter(|session| session.key == key) {
-                session.checked = version;
-                if granted > session.access {
-                    session.access = granted;
-                    risen = Some(Arc::clone(&session.document));
+            if self.organisation_access.concerns(self.principal.user, checked, version) {
+                if self.check(hub, document).await? == Checked::Ended {
+                    return Ok(Standing::Ended);
                 }
-            }
-            if let Some(open) = risen {
-                // A document that was retired meanwhile has closed this connection.
-                let role = self.role(hub, granted);
-                if hub.enter(&open, |state| state.sync.set_role(key, role)).is_ok() {
-                    self.outbox.mark(document);
-                }
+            } else if let Some(session) = self.sessions().get_mut(&document).filter(|session| session.key == key) {
+                session.checked = session.checked.max(version);
             }
         }
+    }
+
+    /// Asks the records about a joined document; ends the session if access was lost or lessened.
+    async fn check(&self, hub: &Shared, document: DocumentId) -> Result<Checked, Closing> {
+        // The version before the records: a change in between leaves the session stale, not fresh.
+        let version = self.organisation_access.version();
+        let Some((key, held)) = self.sessions().get(&document).map(|session| (session.key, session.access)) else {
+            return Ok(Checked::Kept);
+        };
+        let granted = self.grant(hub, document).await?.map_or(Access::None, |grant| grant.access);
+        if granted < held {
+            self.end_session(hub, document, key);
+            return Ok(Checked::Ended);
+        }
+        let mut risen = None;
+        if let Some(session) = self.sessions().get_mut(&document).filter(|session| session.key == key) {
+            session.checked = session.checked.max(version);
+            if granted > session.access {
+                session.access = granted;
+                risen = Some(Arc::clone(&session.document));
+            }
+        }
+        if let Some(open) = risen {
+            let role = self.role(hub, granted);
+            // A document that was retired meanwhile has closed this connection.
+            if hub.enter(&open, |state| state.sync.set_role(key, role)).is_ok() {
+                self.outbox.mark(document);
+            }
+        }
+        Ok(Checked::Kept)
     }
 
     /// Whether a message made for this session may still leave.
@@ -267,11 +288,19 @@ impl Connection {
         Err(Closing::fault())
     }
 
-    /// Checks the access of every joined document.
+    /// Asks the records whether the sign-in still stands, and about every joined document.
     pub(super) async fn check_all(&self, hub: &Shared) -> Result<(), Closing> {
+        let Principal { organisation, user, device, .. } = self.principal;
+        let signed_in = hub.store.device(organisation, device).await.map_err(|error| {
+            tracing::error!(device.id = %device, error = &error as &dyn std::error::Error, "reading a sign-in");
+            Closing::fault()
+        })?;
+        if signed_in.is_none_or(|(person, _)| person != user) {
+            return Err(Closing::revoked());
+        }
         let joined: Vec<DocumentId> = self.sessions().keys().copied().collect();
         for document in joined {
-            self.standing(hub, document).await?;
+            self.check(hub, document).await?;
         }
         Ok(())
     }

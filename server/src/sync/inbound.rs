@@ -22,8 +22,9 @@ use taiwa_shared::{
 use super::{
     Shared,
     connection::{Closing, Connection, Standing},
-    document::{OpenDocument, Received, SessionKey},
+    document::OpenDocument,
     outbox::Ephemeral,
+    state::{Received, SessionKey},
 };
 
 /// Messages above this are checked on the blocking pool: 16 KiB are about 130 one-key changes at 4 µs each.

@@ -20,7 +20,8 @@ pub struct HubLimits {
     pub evict_after: Duration,
     /// Open documents may take about this much memory before unused ones are evicted early, oldest first.
     pub resident_budget_bytes: usize,
-    /// How often every session's access is checked without news: closed pairs become unreadable by time alone.
+    /// How often every session's access is checked without news: closed pairs become unreadable by time alone, and a
+    /// sign-in may have been ended by another process.
     pub access_recheck: Duration,
     /// How often expired tokens and quiet documents are looked for.
     pub tick: Duration,

@@ -1,8 +1,8 @@
 //! The document hub: sockets on one side, documents on the other, and nothing acknowledged before it is stored.
 //!
 //! Map: `socket` one socket's life, with `inbound` and `outbound` as its halves and `connection` as what others see of
-//! it; `outbox` what it still has to send; `roster` who is connected; `registry`, `open` and `document` the open
-//! documents; `commit` the one writer; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
+//! it; `outbox` what it still has to send; `roster` who is connected; `registry`, `open`, `document` and `state` the
+//! open documents; `commit` the one writer; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
 //! The hub moves bytes between people who may have them; it never opens a document and knows nothing of its contents.
 
 mod access;
@@ -18,6 +18,7 @@ mod outbox;
 mod registry;
 mod roster;
 mod socket;
+mod state;
 mod upkeep;
 
 use std::{
@@ -38,9 +39,10 @@ use self::{
     access::AccessVersions,
     commit::{Committer, MAX_JOBS},
     connection::Closing,
-    document::{NotEntered, OpenDocument, Remains, State},
+    document::{NotEntered, OpenDocument, Remains},
     registry::Registry,
     roster::Roster,
+    state::State,
 };
 use crate::{bus::Bus, records::access::Principal, store::Store};
 
@@ -115,7 +117,6 @@ impl Hub {
         shared.tasks.spawn(news::run(Arc::clone(&shared), news));
         shared.tasks.spawn(upkeep::watch(Arc::clone(&shared)));
         shared.tasks.spawn(upkeep::sweep(Arc::clone(&shared)));
-        shared.tasks.spawn(upkeep::checkpoint(Arc::clone(&shared)));
         shared.tasks.spawn(upkeep::recover(Arc::clone(&shared)));
         Self { shared }
     }
@@ -150,6 +151,14 @@ impl Hub {
         shared.halted.cancel();
         shared.tasks.close();
         shared.tasks.wait().await;
+    }
+
+    /// Ends all tasks and sockets without waiting for anybody, as a crash would: what was acknowledged is stored.
+    pub fn abort(&self) {
+        self.shared.stopping.cancel();
+        self.shared.draining.cancel();
+        self.shared.halted.cancel();
+        self.shared.roster.each(|connection| connection.close(Closing::stopping()));
     }
 
     /// What the hub holds and has done.

@@ -21,8 +21,9 @@ use taiwa_shared::{
 };
 
 use super::{
-    document::{Archive, DocumentName, OpenDocument, PLAIN, State, Stored},
+    document::{DocumentName, OpenDocument},
     registry::Opened,
+    state::{Archive, PLAIN, State, Stored},
 };
 use crate::store::{Store, StoreError, chunks::ChunkRow};
 

@@ -17,9 +17,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::{
     Shared,
     connection::{Closing, Connection, Standing},
-    document::{Next, OpenDocument, SessionKey},
+    document::OpenDocument,
     open::read_archive,
-    outbox::Task,
+    outbox::{Ephemeral, Task},
+    state::{Next, SessionKey},
 };
 
 /// Pings without an answer after which a connection is dead.
@@ -77,7 +78,7 @@ async fn perform(
             let Some(target) = connection.peer().cloned() else {
                 return Ok(());
             };
-            let super::outbox::Ephemeral { sender, session, count, data } = message;
+            let Ephemeral { sender, session, count, data } = message;
             Frame::Ephemeral { sender, target, document, session, count, data }
         }
         Task::News(counter) => {

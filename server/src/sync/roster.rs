@@ -1,12 +1,12 @@
 //! Who is connected: to tell them news, to close them, and to keep a peer id with the person who uses it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_set},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use taiwa_shared::{
-    ids::{DeviceId, OrganisationId},
+    ids::{DeviceId, OrganisationId, UserId},
     sync::wire::PeerId,
     time::Timestamp,
 };
@@ -21,7 +21,7 @@ pub(super) struct Roster {
 
 #[derive(Debug, Default)]
 struct Members {
-    connections: HashMap<u64, Arc<Connection>>,
+    connections: HashMap<UserId, Vec<Arc<Connection>>>,
     peers: HashMap<PeerId, Arc<Connection>>,
 }
 
@@ -29,7 +29,7 @@ impl Roster {
     pub(super) fn add(&self, connection: &Arc<Connection>) {
         let mut members = self.members();
         let organisation = members.entry(connection.principal.organisation).or_default();
-        organisation.connections.insert(connection.id, Arc::clone(connection));
+        organisation.connections.entry(connection.principal.user).or_default().push(Arc::clone(connection));
     }
 
     /// Gives a peer id to a connection; false if somebody else is connected under it. An older connection of the same
@@ -54,7 +54,13 @@ impl Roster {
         let mut members = self.members();
         let organisation = connection.principal.organisation;
         if let Some(of) = members.get_mut(&organisation) {
-            of.connections.remove(&connection.id);
+            let user = connection.principal.user;
+            if let Some(theirs) = of.connections.get_mut(&user) {
+                theirs.retain(|listed| listed.id != connection.id);
+                if theirs.is_empty() {
+                    of.connections.remove(&user);
+                }
+            }
             if let Some(peer) = connection.peer()
                 && of.peers.get(peer).is_some_and(|holder| holder.id == connection.id)
             {
@@ -66,16 +72,24 @@ impl Roster {
         }
     }
 
-    /// Calls `act` for each connection of an organisation.
-    pub(super) fn each_of(&self, organisation: OrganisationId, act: impl FnMut(&Arc<Connection>)) {
+    /// Calls `act` for each connection of some people of an organisation, or of all of them.
+    pub(super) fn each_of(
+        &self,
+        organisation: OrganisationId,
+        people: Option<hash_set::Iter<'_, UserId>>,
+        act: impl FnMut(&Arc<Connection>),
+    ) {
         if let Some(of) = self.members().get(&organisation) {
-            of.connections.values().for_each(act);
+            match people {
+                Some(people) => people.filter_map(|user| of.connections.get(user)).flatten().for_each(act),
+                None => of.connections.values().flatten().for_each(act),
+            }
         }
     }
 
     /// Calls `act` for each connection.
     pub(super) fn each(&self, act: impl FnMut(&Arc<Connection>)) {
-        self.members().values().flat_map(|of| of.connections.values()).for_each(act);
+        self.members().values().flat_map(|of| of.connections.values().flatten()).for_each(act);
     }
 
     /// Closes the sockets of a sign-in.
@@ -97,7 +111,7 @@ impl Roster {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.members().values().map(|of| of.connections.len()).sum()
+        self.members().values().flat_map(|of| of.connections.values()).map(Vec::len).sum()
     }
 
     fn members(&self) -> MutexGuard<'_, HashMap<OrganisationId, Members>> {

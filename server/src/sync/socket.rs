@@ -50,6 +50,8 @@ pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Princi
     let access = hub.access.of(principal.organisation);
     let connection = Arc::new(Connection::new(hub.next_number(), principal, access));
     hub.roster.add(&connection);
+    // A sign-in that ended between the upgrade and this line sent its news before we could hear them.
+    connection.outbox.check_access();
     let present = Present { hub: &hub, connection: &connection };
     let (mut sink, mut stream) = socket.split();
     let work = async {

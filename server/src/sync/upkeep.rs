@@ -1,19 +1,17 @@
-//! What the hub does by the clock: expired tokens, quiet digests, packing, eviction, checkpoints, and what a crash left.
+//! What the hub does by the clock: expired tokens, quiet digests, packing, eviction, and what a crash left.
 //!
 //! Nothing here is needed for an edit to be stored or acknowledged; everything here may fail and is tried again.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use taiwa_shared::sync::chunks::encode_pack;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     Shared,
-    document::{Condition, OpenDocument, PLAIN},
+    document::OpenDocument,
     open::{Damage, body_bytes, log_bytes, off_the_loop, read_rows},
+    state::{Condition, PLAIN},
 };
 use crate::store::{StoreError, chunks::ChunkRow};
 
@@ -21,25 +19,27 @@ use crate::store::{StoreError, chunks::ChunkRow};
 const DIGESTS_PER_COMMIT: usize = 256;
 /// 16 MiB: rows of a document beyond this, counted from the newest, are not folded again.
 const MAX_FOLDED_BYTES: usize = 16 * 1024 * 1024;
-/// How often the log of SQLite is moved into its file if something was committed (research/graph-hub.md, section 3).
-const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Closes expired connections and has access checked from time to time, until the hub has halted.
 pub(super) async fn watch(hub: Arc<Shared>) {
     let mut tick = interval(hub.limits.tick);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut checked = Instant::now();
+    // Each tick checks its share of the connections, so that thousands do not ask the records at once.
+    let shares = hub.limits.access_recheck.as_millis() / hub.limits.tick.as_millis().max(1);
+    let shares = u64::try_from(shares).unwrap_or(u64::MAX).max(1);
+    let mut share = 0;
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = hub.halted.cancelled() => return,
         }
         hub.roster.close_expired(hub.clock.now());
-        if checked.elapsed() >= hub.limits.access_recheck {
-            checked = Instant::now();
-            hub.access.renew_all();
-            hub.roster.each(|connection| connection.outbox.check_access());
-        }
+        share = (share + 1) % shares;
+        hub.roster.each(|connection| {
+            if connection.id % shares == share {
+                connection.outbox.check_access();
+            }
+        });
     }
 }
 
@@ -51,27 +51,6 @@ pub(super) async fn sweep(hub: Arc<Shared>) {
         tokio::select! {
             _ = tick.tick() => sweep_once(&hub).await,
             () = hub.halted.cancelled() => return,
-        }
-    }
-}
-
-/// Moves the store's log into its file, on its own connection, until the hub has halted.
-pub(super) async fn checkpoint(hub: Arc<Shared>) {
-    let mut tick = interval(CHECKPOINT_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut done = 0;
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = hub.halted.cancelled() => return,
-        }
-        let commits = hub.committer.commits.load(Ordering::Acquire);
-        if commits != done {
-            match hub.store.checkpoint().await {
-                Ok(()) => done = commits,
-                // The log keeps everything; the next one tries again.
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "checkpoint"),
-            }
         }
     }
 }
