@@ -1,5 +1,6 @@
 //! Every test that crosses a crate, in one binary. Names are sentences; each module says what it holds.
 
+mod hub;
 mod phone_sync;
 mod same_seed;
 mod store_suite;

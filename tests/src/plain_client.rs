@@ -1,0 +1,345 @@
+//! A client of the sync socket that shares no engine with the product: automerge's own documents and sync states.
+//!
+//! Speaks plain frames, so that a test can also send what no client would, look at raw bytes, or stop reading. It
+//! decides nothing by itself: a test pumps it until what it waits for has come.
+
+use std::{collections::HashMap, time::Duration};
+
+use automerge::{
+    ActorId, AutoCommit, ChangeHash, ROOT, ReadDoc,
+    sync::{Message as SyncMessage, State, SyncDoc},
+    transaction::Transactable,
+};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use taiwa_shared::{
+    documents,
+    domain::ownership::DocumentKey,
+    ids::DocumentId,
+    sync::wire::{Frame, PeerId, PeerMetadata},
+};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+use crate::eventually::PATIENCE;
+
+/// What came over the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A frame, and its bytes.
+    Frame(Frame, Bytes),
+    /// The end, with the close code if there was one.
+    Closed(Option<u16>),
+}
+
+/// A connection that says only what it is told to.
+#[derive(Debug)]
+pub struct PlainSocket {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl PlainSocket {
+    /// Opens a socket.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn open(request: impl IntoClientRequest + Unpin) -> Self {
+        let (socket, _) = connect_async(request).await.expect("the server takes the socket");
+        Self { socket }
+    }
+
+    /// Sends a message as it is. What the server closed meanwhile is heard later.
+    pub async fn say(&mut self, message: Message) {
+        // The server may have closed; whoever listens hears it.
+        let _ = self.socket.send(message).await;
+    }
+
+    /// Sends a frame.
+    pub async fn send(&mut self, frame: &Frame) {
+        self.say(Message::Binary(frame.encode().into())).await;
+    }
+
+    /// Waits for what comes next.
+    ///
+    /// # Panics
+    /// If nothing comes in time, or something that is no frame.
+    pub async fn hear(&mut self) -> Heard {
+        timeout(PATIENCE, self.hear_whenever()).await.expect("the server says something in time")
+    }
+
+    async fn hear_whenever(&mut self) -> Heard {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Binary(bytes))) => {
+                    return Heard::Frame(Frame::decode(&bytes).expect("the server sends frames"), bytes);
+                }
+                Some(Ok(Message::Close(close))) => return Heard::Closed(close.map(|close| close.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Heard::Closed(None),
+            }
+        }
+    }
+
+    /// Reads until the end and returns the close code.
+    pub async fn hear_close(&mut self) -> Option<u16> {
+        loop {
+            if let Heard::Closed(code) = self.hear().await {
+                return code;
+            }
+        }
+    }
+
+    /// Introduces itself and waits for the answer: the server's name and what it says about itself.
+    ///
+    /// # Panics
+    /// If the answer is another.
+    pub async fn join(&mut self, peer: &PeerId, taiwa: bool) -> (PeerId, PeerMetadata) {
+        self.send(&join_frame(peer, taiwa)).await;
+        match self.hear().await {
+            Heard::Frame(Frame::Peer { sender, metadata, .. }, _) => (sender, metadata),
+            other => panic!("the answer to join is peer, not {other:?}"),
+        }
+    }
+}
+
+/// A join frame.
+pub fn join_frame(peer: &PeerId, taiwa: bool) -> Frame {
+    let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa };
+    Frame::Join { sender: peer.clone(), metadata, versions: vec!["1".to_owned()] }
+}
+
+/// A document as this client holds it.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Automerge's own document.
+    pub doc: AutoCommit,
+    state: State,
+    /// Whether the server said that there is no such document.
+    pub unavailable: bool,
+    has_asked: bool,
+}
+
+impl Held {
+    /// Whether the server has told that it has all that is here.
+    pub fn is_acknowledged(&mut self) -> bool {
+        let mut ours = self.doc.get_heads();
+        ours.sort_unstable();
+        self.state.their_heads.clone().is_some_and(|mut theirs| {
+            theirs.sort_unstable();
+            theirs == ours
+        })
+    }
+
+    /// The heads the server has told of.
+    pub fn told_heads(&self) -> Option<Vec<ChangeHash>> {
+        self.state.their_heads.clone()
+    }
+
+    /// The text of the memo.
+    pub fn body(&self) -> String {
+        let Ok(Some((_, body))) = self.doc.get(ROOT, "body") else {
+            return String::new();
+        };
+        self.doc.text(&body).unwrap_or_default()
+    }
+
+    /// Types at the start of the memo.
+    ///
+    /// # Panics
+    /// If the document is no memo.
+    pub fn type_text(&mut self, text: &str) {
+        let (_, body) = self.doc.get(ROOT, "body").expect("readable").expect("a memo has a body");
+        self.doc.splice_text(&body, 0, 0, text).expect("a splice at the start is in range");
+        self.doc.commit();
+    }
+}
+
+/// A client with documents.
+#[derive(Debug)]
+pub struct PlainClient {
+    /// The socket.
+    pub socket: PlainSocket,
+    /// Its own name.
+    pub peer: PeerId,
+    /// The server's name.
+    pub server: PeerId,
+    /// What it holds.
+    pub documents: HashMap<DocumentId, Held>,
+    /// Ephemeral messages of others, in order.
+    pub ephemerals: Vec<(PeerId, Bytes)>,
+    /// News of records.
+    pub news: Vec<u64>,
+    /// Set when the server closed, with its code.
+    pub closed: Option<Option<u16>>,
+    /// What the server complained about.
+    pub complaints: Vec<String>,
+    /// Bytes of frames about each document.
+    pub heard_bytes: HashMap<DocumentId, usize>,
+}
+
+impl PlainClient {
+    /// Connects and introduces itself.
+    pub async fn connect(request: impl IntoClientRequest + Unpin, peer: &str, taiwa: bool) -> Self {
+        let peer = PeerId::new(peer).expect("a peer id");
+        let mut socket = PlainSocket::open(request).await;
+        let (server, _) = socket.join(&peer, taiwa).await;
+        Self {
+            socket,
+            peer,
+            server,
+            documents: HashMap::new(),
+            ephemerals: Vec::new(),
+            news: Vec::new(),
+            closed: None,
+            complaints: Vec::new(),
+            heard_bytes: HashMap::new(),
+        }
+    }
+
+    /// Holds a document from its genesis on.
+    pub fn begin(&mut self, key: &DocumentKey) -> &mut Held {
+        let genesis = documents::genesis(key, 0);
+        let mut doc = AutoCommit::new().with_actor(ActorId::random());
+        doc.load_incremental(&genesis.bytes).expect("the genesis loads");
+        self.hold(genesis.document, doc)
+    }
+
+    /// Holds a document as it is, with a fresh sync state.
+    pub fn hold(&mut self, document: DocumentId, doc: AutoCommit) -> &mut Held {
+        self.documents.insert(document, Held { doc, ..Held::default() });
+        self.held(document)
+    }
+
+    /// Holds nothing of a document yet and asks for it.
+    pub fn want(&mut self, document: DocumentId) -> &mut Held {
+        self.hold(document, AutoCommit::new().with_actor(ActorId::random()))
+    }
+
+    /// A document.
+    ///
+    /// # Panics
+    /// If it is not held.
+    pub fn held(&mut self, document: DocumentId) -> &mut Held {
+        self.documents.get_mut(&document).expect("the document is held")
+    }
+
+    /// Sends everything there is to send.
+    pub async fn flush(&mut self) {
+        let documents: Vec<DocumentId> = self.documents.keys().copied().collect();
+        for document in documents {
+            loop {
+                let held = self.held(document);
+                let is_empty = held.doc.get_heads().is_empty();
+                let Some(message) = held.doc.sync().generate_sync_message(&mut held.state) else {
+                    break;
+                };
+                let is_request = is_empty && !held.has_asked;
+                held.has_asked = true;
+                let data = Bytes::from(message.encode());
+                let (sender, target) = (self.peer.clone(), self.server.clone());
+                let frame = if is_request {
+                    Frame::Request { sender, target, document, data }
+                } else {
+                    Frame::Sync { sender, target, document, data }
+                };
+                self.socket.send(&frame).await;
+            }
+        }
+    }
+
+    /// Sends an ephemeral message under any name.
+    pub async fn broadcast(&mut self, sender: &PeerId, document: DocumentId, count: u64, data: Vec<u8>) {
+        let (sender, target, session) = (sender.clone(), self.server.clone(), "session".to_owned());
+        self.socket.send(&Frame::Ephemeral { sender, target, document, session, count, data: data.into() }).await;
+    }
+
+    /// Takes in the next thing the server says.
+    pub async fn listen(&mut self) -> Heard {
+        let heard = self.socket.hear().await;
+        self.take(&heard);
+        heard
+    }
+
+    /// Sends and listens until `condition` holds.
+    ///
+    /// # Panics
+    /// If it does not in time, or the server closes first; the message says `what`.
+    pub async fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
+        let started = tokio::time::Instant::now();
+        loop {
+            self.flush().await;
+            if condition(self) {
+                return;
+            }
+            assert!(self.closed.is_none(), "closed with {:?} {:?} before: {what}", self.closed, self.complaints);
+            assert!(started.elapsed() < PATIENCE, "not in time: {what}");
+            match timeout(Duration::from_secs(1), self.socket.hear_whenever()).await {
+                Ok(heard) => self.take(&heard),
+                // Conditions may also look elsewhere than at this socket.
+                Err(_) => continue,
+            }
+        }
+    }
+
+    /// Waits until the server has acknowledged everything held of a document.
+    pub async fn until_acknowledged(&mut self, document: DocumentId) {
+        self.until("the server has everything", |client| client.held(document).is_acknowledged()).await;
+    }
+
+    /// Waits until the server has said everything it had to say before this call: it answers in order.
+    pub async fn settle(&mut self) {
+        // A document that nobody has: the answer marks the place.
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let mut id = [0xee; 16];
+        id[..8].copy_from_slice(&NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes());
+        let marker = DocumentId::from_bytes(id);
+        self.ask(marker).await;
+        loop {
+            match self.listen().await {
+                Heard::Frame(Frame::DocUnavailable { document, .. }, _) if document == marker => return,
+                Heard::Closed(code) => panic!("closed with {code:?} instead of an answer"),
+                Heard::Frame(..) => {}
+            }
+        }
+    }
+
+    /// Asks for a document without holding it.
+    pub async fn ask(&mut self, document: DocumentId) {
+        let mut state = State::new();
+        let message = AutoCommit::new().sync().generate_sync_message(&mut state).expect("the first message");
+        let (sender, target, data) = (self.peer.clone(), self.server.clone(), Bytes::from(message.encode()));
+        self.socket.send(&Frame::Request { sender, target, document, data }).await;
+    }
+
+    fn take(&mut self, heard: &Heard) {
+        let (frame, bytes) = match heard {
+            Heard::Closed(code) => {
+                self.closed = Some(*code);
+                return;
+            }
+            Heard::Frame(frame, bytes) => (frame, bytes),
+        };
+        match frame {
+            Frame::Sync { document, data, .. } | Frame::Request { document, data, .. } => {
+                *self.heard_bytes.entry(*document).or_default() += bytes.len();
+                if let Some(held) = self.documents.get_mut(document) {
+                    let message = SyncMessage::decode(data).expect("the server sends sync messages");
+                    let applied = held.doc.sync().receive_sync_message(&mut held.state, message);
+                    applied.expect("what the server sends applies");
+                }
+            }
+            Frame::DocUnavailable { document, .. } => {
+                if let Some(held) = self.documents.get_mut(document) {
+                    held.unavailable = true;
+                }
+            }
+            Frame::Ephemeral { sender, data, .. } => self.ephemerals.push((sender.clone(), data.clone())),
+            Frame::Error { message, .. } => self.complaints.push(message.clone()),
+            Frame::News { cursor_hint, .. } => self.news.push(*cursor_hint),
+            _ => {}
+        }
+    }
+}
