@@ -3,4 +3,5 @@
 mod hub;
 mod phone_sync;
 mod same_seed;
+mod server_edges;
 mod store_suite;
