@@ -129,7 +129,7 @@ impl Session {
         let target = Target { key, slot: meeting.slot };
         let field = match self.desk.edit(target, |replica| Ok(composition::begin(replica))).await {
             // Closed pairs stay readable for a while.
-            Err(SessionError::NoAccess) => self.desk.read(key, |replica| composition::begin(replica)).await?,
+            Err(SessionError::NoAccess) => self.desk.read(key, composition::begin).await?,
             begun => begun?,
         };
         let document = self.core.document_id(&key);

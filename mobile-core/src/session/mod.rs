@@ -45,3 +45,6 @@ pub use taiwa::{OnUnsent, Options, SignIn, SignedOut, Taiwa};
 pub use topics::{ResponseChoice, TopicChoice};
 pub use vault::{MemoryVault, TokenVault, VaultError};
 pub use watch::Watch;
+
+#[cfg(test)]
+mod tests;

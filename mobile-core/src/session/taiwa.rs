@@ -120,10 +120,15 @@ impl Taiwa {
         std::fs::create_dir_all(&options.directory).map_err(unexpected)?;
         let taiwa = Self { options, session: Mutex::new(None), recovered: std::sync::Mutex::new(None) };
         if let (Some(user), Some(key)) = (taiwa.current()?, taiwa.options.vault.load()?) {
-            let store = taiwa.open_store(user, &VaultKey::new(key)).await?;
-            if let Some(identity) = store.identity().await? {
-                *taiwa.session.lock().await = Some(taiwa.start(store, identity).await?);
-            }
+            let key = VaultKey::new(key);
+            let restored = match taiwa.restore(user, &key).await {
+                Err(SessionError::StoreDamaged { .. }) => {
+                    taiwa.set_damaged_aside(user, &key).await?;
+                    taiwa.restore(user, &key).await
+                }
+                restored => restored,
+            };
+            *taiwa.session.lock().await = restored?;
         }
         Ok(taiwa)
     }
@@ -131,6 +136,23 @@ impl Taiwa {
     /// The session of whoever is signed in.
     pub async fn session(&self) -> Option<Session> {
         self.session.lock().await.clone()
+    }
+
+    /// After [`SessionError::StoreDamaged`]: ends the session, sets the damaged file aside, saves what can be read of it,
+    /// and starts again from there. What the server has comes back from it.
+    ///
+    /// # Errors
+    /// [`SessionError`] if the new store cannot be made.
+    pub async fn recover(&self) -> Result<Option<Session>, SessionError> {
+        let mut current = self.session.lock().await;
+        let (Some(user), Some(key)) = (self.current()?, self.options.vault.load()?) else { return Ok(None) };
+        if let Some(damaged) = current.take() {
+            damaged.stop().await;
+        }
+        let key = VaultKey::new(key);
+        self.set_damaged_aside(user, &key).await?;
+        *current = self.restore(user, &key).await?;
+        Ok(current.clone())
     }
 
     /// What was saved when the store was found damaged; given once, to tell the person.
@@ -144,24 +166,22 @@ impl Taiwa {
     /// [`SessionError::CredentialsRefused`], [`SessionError::PasswordTooWeak`], [`SessionError::OrganisationNeeded`],
     /// [`SessionError::TooManyTries`], [`SessionError::Offline`], [`SessionError::Address`].
     pub async fn sign_in(&self, server_url: &str, sign_in: SignIn) -> Result<Session, SessionError> {
-        let mut current = self.session.lock().await;
         let http = self.http(server_url)?;
-        let key = self.key()?;
         let login = self.login(&http, sign_in).await?;
+        self.enter(login, &http).await
+    }
+
+    /// Opens the store of the person who signed in and starts their session.
+    pub(super) async fn enter(&self, login: LoginResponse, http: &HttpClient) -> Result<Session, SessionError> {
+        // Held to the end: two sign-ins at once would open one store twice.
+        let mut current = self.session.lock().await;
+        let key = self.key()?;
         if let Some(before) = current.take() {
             before.stop().await;
         }
         let now = self.options.clock.now();
         let identity = identity(&login, http.server());
-        let store = match self.open_store(login.user, &key).await {
-            Err(SessionError::WrongKey) => {
-                // The vault lost the key of an earlier sign-in: that file is kept, and nothing can be read from it.
-                let path = self.store_path(login.user);
-                Store::set_aside(&path)?;
-                Store::open(&path, &key).await?
-            }
-            opened => opened?,
-        };
+        let store = self.open_store(login.user, &key).await?;
         store.put_login(&identity, &LocalTokens::received(login.tokens, now)).await?;
         self.set_current(Some(login.user))?;
         let session = self.start(store, identity).await?;
@@ -214,24 +234,45 @@ impl Taiwa {
         Session::start(SessionParts { store, identity, http, tls, options: self.options.clone() }).await
     }
 
-    fn http(&self, server_url: &str) -> Result<HttpClient, SessionError> {
+    pub(super) fn http(&self, server_url: &str) -> Result<HttpClient, SessionError> {
         let server: ServerUrl = server_url.parse()?;
         Ok(HttpClient::new(server, client_config(self.options.extra_roots_pem.as_deref())?)?)
     }
 
-    /// Opens a person's store; a damaged one is set aside and what can be read of it saved.
+    async fn restore(&self, user: UserId, key: &VaultKey) -> Result<Option<Session>, SessionError> {
+        let store = Store::open(&self.store_path(user), key).await?;
+        let started = match store.identity().await {
+            Ok(Some(identity)) => self.start(store.clone(), identity).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        if !matches!(started, Ok(Some(_))) {
+            store.close().await;
+        }
+        started
+    }
+
+    /// Opens the store of somebody who signed in; what cannot be opened is set aside.
     async fn open_store(&self, user: UserId, key: &VaultKey) -> Result<Store, SessionError> {
         let path = self.store_path(user);
         match Store::open(&path, key).await {
-            Err(StoreError::Damaged { .. }) => {
-                let (store, recovered) = Store::recover(&path, key).await?;
-                tracing::error!(kept_at = %recovered.kept_at.display(), unsent_kept = recovered.unsent_kept,
-                    unsent_lost = recovered.unsent_lost, "the store was damaged");
-                *self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(recovered);
-                Ok(store)
+            Err(StoreError::Damaged { .. }) => self.set_damaged_aside(user, key).await?,
+            Err(StoreError::WrongKey) => {
+                // The vault lost the key of an earlier sign-in: nothing can be read, and the file is kept all the same.
+                Store::set_aside(&path)?;
             }
-            opened => Ok(opened?),
+            opened => return Ok(opened?),
         }
+        Ok(Store::open(&path, key).await?)
+    }
+
+    async fn set_damaged_aside(&self, user: UserId, key: &VaultKey) -> Result<(), SessionError> {
+        let (store, recovered) = Store::recover(&self.store_path(user), key).await?;
+        store.close().await;
+        tracing::error!(kept_at = %recovered.kept_at.display(), unsent_kept = recovered.unsent_kept,
+            unsent_lost = recovered.unsent_lost, "the store was damaged");
+        *self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(recovered);
+        Ok(())
     }
 
     /// The vault's key, made at the first sign-in.

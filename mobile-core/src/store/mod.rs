@@ -62,3 +62,6 @@ impl Store {
         move |error| StoreError::damaged(&self.0.path, format!("{table}: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

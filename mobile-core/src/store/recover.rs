@@ -39,12 +39,15 @@ pub struct Recovered {
     pub signed_in: bool,
 }
 
+/// Changes in causal order, and whether each was unsent.
+type ChangesWithState = Vec<(StoredChange, bool)>;
+
 /// Sealed rows keep their place, so that they are copied as they are.
 #[derive(Default)]
 struct Salvage {
     account: Vec<(String, Vec<u8>)>,
     cards: Vec<(Vec<u8>, Vec<u8>)>,
-    documents: Vec<(DocumentId, DocumentRow, Vec<(StoredChange, bool)>)>,
+    documents: Vec<(DocumentId, DocumentRow, ChangesWithState)>,
     unsent_lost: u32,
 }
 
@@ -135,7 +138,7 @@ impl Store {
         found
     }
 
-    async fn salvage_changes(&self, document: DocumentId) -> (Vec<(StoredChange, bool)>, u32) {
+    async fn salvage_changes(&self, document: DocumentId) -> (ChangesWithState, u32) {
         let positions = sqlx::query_as(POSITIONS).bind(&document.as_bytes()[..]).fetch_all(&self.0.read).await;
         let positions: Vec<(i64, bool)> = positions.unwrap_or_default();
         let (mut changes, mut lost) = (Vec::new(), 0);
@@ -172,7 +175,7 @@ impl Store {
         &self,
         id: DocumentId,
         mut row: DocumentRow,
-        changes: Vec<(StoredChange, bool)>,
+        changes: ChangesWithState,
     ) -> Result<u32, StoreError> {
         // The server may have more than is left here: it is asked again.
         row.server_digest = None;
@@ -196,7 +199,7 @@ fn count_unsent(changes: &[(StoredChange, bool)]) -> u32 {
 }
 
 /// Keeps the changes whose dependencies are all kept, down to the genesis; counts the unsent ones among the rest.
-fn causally_whole(row: &DocumentRow, changes: Vec<(StoredChange, bool)>) -> (Vec<(StoredChange, bool)>, u32) {
+fn causally_whole(row: &DocumentRow, changes: ChangesWithState) -> (ChangesWithState, u32) {
     let mut known: HashSet<ChangeHash> = HashSet::from([genesis(&row.key, row.generation).hash]);
     let (mut whole, mut lost) = (Vec::new(), 0);
     for (change, is_unsent) in changes {
