@@ -13,7 +13,7 @@ use crate::{
     sync::{
         chunks::{ActorId, ChangeHash, ChangeHeader, StoredChange},
         graph::{Graph, Index},
-        limits::{MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_OP},
+        limits::{MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_GRAPH_STEPS, MAX_OP},
         rejection::{ChangeFault, GraphError},
         runs::Runs,
     },
@@ -75,6 +75,17 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         }
         let deps = known_deps(&self.graph, header)
             .map_err(|_| GraphError::MissingDependencies { count: 1, first: header.hash })?;
+        // What peers would refuse is better noticed here than when the phone is online again.
+        let does_not_fit = |fault| Err(GraphError::DoesNotFit { hash: header.hash, fault });
+        if header.start_op <= self.graph.max_op_of(&deps) {
+            return does_not_fit(ChangeFault::StartOp);
+        }
+        let mut steps = MAX_GRAPH_STEPS;
+        if let Some(actor) = self.graph.actor(&header.actor)
+            && self.graph.is_within(actor.last, &deps, &mut steps) == Some(false)
+        {
+            return does_not_fit(ChangeFault::PreviousNotAncestor);
+        }
         add(&mut self.graph, &self.bindings, header, &deps)
     }
 }

@@ -8,9 +8,10 @@ use automerge::{
 
 use super::{Hub, Phone, Seeded, Stock, document, edit, relay, type_key, user, writer};
 use crate::sync::{
+    chunks::StoredChange,
     document::SyncKind,
     limits::{MAX_FRAME_BYTES, MAX_MESSAGE_BYTES_OUT},
-    rejection::Rejection,
+    rejection::{ChangeFault, GraphError, Rejection},
 };
 
 const A: usize = 1;
@@ -161,7 +162,7 @@ fn a_false_positive_of_our_filter_is_repaired() {
         } else {
             let mut second = phone(&mut rng, 2);
             for change in doc.get_changes(&second.doc.get_heads()) {
-                let change = crate::sync::chunks::StoredChange::read(change.raw_bytes().to_vec().into()).unwrap();
+                let change = StoredChange::read(change.raw_bytes().to_vec().into()).unwrap();
                 second.store.insert(change.header.hash, change.bytes.clone());
                 second.sync.stage_local(change).unwrap();
             }
@@ -286,4 +287,27 @@ fn the_offline_upload_of_a_stock_client_fits_a_frame() {
         }
     }
     assert_eq!(hub.sync.heads(), stock.doc.get_heads());
+}
+
+#[test]
+fn a_local_change_that_peers_would_refuse_is_noticed_at_once() {
+    let mut rng = Seeded(12);
+    let mut a = phone(&mut rng, 1);
+    let genesis = a.doc.get_heads();
+    a.key();
+    // Automerge itself makes such changes: an empty one, then an edit as of before it.
+    let base = a.doc.get_heads();
+    a.doc.empty_change(CommitOptions::default().with_time(0));
+    a.doc.isolate(&base);
+    type_key(&mut a.doc, "k");
+    a.doc.integrate();
+    let read = |change: &automerge::Change| StoredChange::read(change.raw_bytes().to_vec().into()).unwrap();
+    let results: Vec<_> = a.doc.get_changes(&base).iter().map(|change| a.sync.stage_local(read(change))).collect();
+    assert_eq!(results[0], Ok(()));
+    assert!(matches!(results[1], Err(GraphError::DoesNotFit { fault: ChangeFault::PreviousNotAncestor, .. })));
+
+    let mut other = document(&mut rng, Some(user(2)));
+    type_key(&mut other, &"x".repeat(5_001));
+    let long = read(&other.get_changes(&genesis)[0]);
+    assert_eq!(a.sync.stage_local(long.clone()), Err(GraphError::TooLarge(long.header.hash)));
 }
