@@ -494,6 +494,22 @@ async fn hostile_frames_close_only_their_own_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_answers_no_pings_is_dropped() {
+    let house = House::open(HubLimits { ping_interval: Duration::from_millis(50), ..patient() }).await;
+    // A socket answers pings only while somebody reads it.
+    let silent = house.client(MEMBER, "silent").await;
+    let mut alive = house.client(MANAGER, "alive").await;
+    let started = std::time::Instant::now();
+    while house.hub.statistics().connections > 1 {
+        assert!(started.elapsed() < PATIENCE, "the silent connection is still there");
+        alive.settle().await;
+    }
+    alive.settle().await;
+    drop(silent);
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_connects_again_replaces_its_broken_connection() {
     let house = House::open(patient()).await;
     let (_, key, memo) = house.memo().await;

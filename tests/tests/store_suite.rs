@@ -2,6 +2,7 @@
 //!
 //! Everything goes through public functions of the server; nothing here knows a table.
 
+mod chunks;
 mod claims;
 mod feed;
 mod fixture;

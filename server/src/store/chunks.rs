@@ -17,6 +17,9 @@ use super::{
 
 statements! {
     APPEND = "insert into chunk (organisation, document, n, body) values ($1, $2, $3, $4)";
+    APPEND_EIGHT = "insert into chunk (organisation, document, n, body) values
+        ($1, $2, $3, $4), ($5, $6, $7, $8), ($9, $10, $11, $12), ($13, $14, $15, $16),
+        ($17, $18, $19, $20), ($21, $22, $23, $24), ($25, $26, $27, $28), ($29, $30, $31, $32)";
     ROWS = "select n, body from chunk where organisation = $1 and document = $2 order by n";
     REMOVE_UP_TO = "delete from chunk where organisation = $1 and document = $2 and n >= $3 and n <= $4";
     MARK_STALE = "insert into stale_digest (organisation, document) values ($1, $2)
@@ -115,25 +118,24 @@ impl Store {
 }
 
 impl Tx {
-    /// Appends a row. A number that is taken is an error: somebody else wrote the document.
+    /// Appends rows of any documents. A number that is taken is an error: somebody else wrote the document.
     ///
     /// # Errors
-    /// [`StoreError`], a unique violation if the number is taken.
-    pub async fn append_chunk(
-        &mut self,
-        organisation: OrganisationId,
-        document: DocumentId,
-        row: &ChunkRow,
-    ) -> Result<(), StoreError> {
-        let (organisation, document) = (organisation.as_uuid(), document.as_uuid());
-        on!(tx self, |c| sqlx::query(APPEND)
-            .bind(organisation)
-            .bind(document)
-            .bind(row.n)
-            .bind(row.body.as_slice())
-            .execute(c)
-            .await
-            .map(drop))?;
+    /// [`StoreError`], a unique violation if a number is taken.
+    pub async fn append_chunks(&mut self, rows: &[(OrganisationId, DocumentId, &ChunkRow)]) -> Result<(), StoreError> {
+        // A statement costs a trip to the database's thread or machine; a busy commit has a hundred rows.
+        let (eights, rest) = rows.as_chunks::<8>();
+        let groups = eights.iter().map(|eight| (APPEND_EIGHT, eight.as_slice()));
+        for (statement, group) in groups.chain(rest.chunks(1).map(|one| (APPEND, one))) {
+            on!(tx self, |c| {
+                let mut query = sqlx::query(statement);
+                for (organisation, document, row) in group {
+                    query = query.bind(organisation.as_uuid()).bind(document.as_uuid());
+                    query = query.bind(row.n).bind(row.body.as_slice());
+                }
+                query.execute(c).await.map(drop)
+            })?;
+        }
         Ok(())
     }
 
@@ -157,7 +159,7 @@ impl Tx {
             .execute(c)
             .await
             .map(|done| done.rows_affected()))?;
-        self.append_chunk(organisation, document, row).await?;
+        self.append_chunks(&[(organisation, document, row)]).await?;
         Ok(removed)
     }
 

@@ -249,9 +249,11 @@ async fn store(hub: &Shared, batches: &[(Arc<OpenDocument>, Batch)]) -> Result<(
     for (organisation, rev) in &mut revs {
         *rev = tx.next_rev(*organisation).await?;
     }
+    let rows: Vec<_> =
+        batches.iter().map(|(document, batch)| (document.organisation, document.id, &batch.row)).collect();
+    tx.append_chunks(&rows).await?;
     for (document, batch) in batches {
         let (organisation, id) = (document.organisation, document.id);
-        tx.append_chunk(organisation, id, &batch.row).await?;
         if batch.marks_stale {
             tx.mark_stale_digest(organisation, id).await?;
         }

@@ -69,6 +69,10 @@ impl Closing {
     pub(super) fn replaced() -> Self {
         Self::new(4409, "the same peer connected again")
     }
+    /// A phone with years of documents may get here: on a new connection it joins only what changed meanwhile.
+    pub(super) fn too_many_documents() -> Self {
+        Self::new(4409, "too many documents on one connection: reconnect")
+    }
     /// No answer to pings, or a message that was not taken for too long.
     pub(super) fn dead() -> Self {
         Self::new(1001, "no answer")
@@ -254,7 +258,7 @@ impl Connection {
         document: DocumentId,
     ) -> Result<Option<(SessionKey, Arc<OpenDocument>)>, Closing> {
         if self.sessions().len() >= hub.limits.documents_per_connection {
-            return Err(Closing::hostile("too many documents on one connection"));
+            return Err(Closing::too_many_documents());
         }
         // The version before the records: a change in between makes the session stale, not fresh.
         let version = self.organisation_access.version();
