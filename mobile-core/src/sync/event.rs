@@ -23,6 +23,20 @@ pub enum Connection {
     StorageFailed,
 }
 
+impl Connection {
+    /// The state as a stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Connecting => "connecting",
+            Self::Online => "online",
+            Self::SignInAgain => "sign_in_again",
+            Self::UpdateApp => "update_app",
+            Self::StorageFailed => "storage_failed",
+        }
+    }
+}
+
 /// What is on this phone and not yet known to be stored by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
@@ -85,4 +99,11 @@ pub enum SyncRun {
     Complete,
     /// Time ran out, or there is no connection.
     Unfinished,
+}
+
+impl SyncRun {
+    /// Whether everything that waited was exchanged.
+    pub fn is_complete(self) -> bool {
+        self == Self::Complete
+    }
 }

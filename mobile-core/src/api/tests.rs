@@ -1,0 +1,255 @@
+//! The exported surface from end to end without a network: a restored session, observers, edits, errors.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use taiwa_shared::{
+    domain::{
+        cadence::Cadence,
+        people::{Pair, PairKind, PairState, Person, Role},
+    },
+    ids::{DeviceId, OrganisationId, PairId, StoreEpoch, UserId},
+    protocol::{
+        login::Secret,
+        records::{RecordEntry, RecordsPage},
+    },
+    time::{Clock, Timestamp},
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    session::SystemClock,
+    store::{Identity, LocalTokens, PageEffects, Store, VaultKey},
+};
+
+const KEY: [u8; 32] = [5; 32];
+const MEMBER: UserId = UserId::from_bytes([1; 16]);
+const MANAGER: UserId = UserId::from_bytes([2; 16]);
+const PAIR: PairId = PairId::from_bytes([3; 16]);
+
+struct Vault(Mutex<Option<Vec<u8>>>);
+
+impl KeyVault for Vault {
+    fn load_key(&self) -> Result<Option<Vec<u8>>, KeyVaultError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+    fn store_key(&self, key: Vec<u8>) -> Result<(), KeyVaultError> {
+        *self.0.lock().unwrap() = Some(key);
+        Ok(())
+    }
+}
+
+fn options(folder: &TempDir) -> OpenOptions {
+    OpenOptions {
+        directory: folder.path().to_str().unwrap().to_owned(),
+        language: "ja".to_owned(),
+        zone: "Asia/Tokyo".to_owned(),
+        device_name: "phone".to_owned(),
+        extra_roots_pem: None,
+    }
+}
+
+fn vault() -> Arc<dyn KeyVault> {
+    Arc::new(Vault(Mutex::new(Some(KEY.to_vec()))))
+}
+
+/// A phone on which the member signed in before, with the records of the pair; its server is not there.
+async fn signed_in_before(folder: &TempDir) {
+    let now = SystemClock.now();
+    let store = Store::open(&folder.path().join(format!("{MEMBER}.taiwa")), &VaultKey::new(KEY)).await.unwrap();
+    let identity = Identity {
+        user: MEMBER,
+        organisation: OrganisationId::from_bytes([4; 16]),
+        organisation_slug: "demo".to_owned(),
+        organisation_name: "サンプル産業".to_owned(),
+        device: DeviceId::from_bytes([6; 16]),
+        server_url: "http://127.0.0.1:9".to_owned(),
+    };
+    let tokens = LocalTokens {
+        access_token: Secret::new("a"),
+        access_expires: Timestamp::default(),
+        refresh_token: Secret::new("r"),
+    };
+    store.put_login(&identity, &tokens).await.unwrap();
+    let person = |id, name: &str| {
+        let name = name.to_owned();
+        RecordEntry::Person(Person { id, name, site: None, site_name: None, role: Role::Member, active: true })
+    };
+    let today = now.in_zone(&taiwa_shared::time::Zone::tokyo()).date();
+    let cadence = Cadence { first: today, ..Cadence::default() };
+    let pair =
+        Pair { id: PAIR, member: MEMBER, manager: MANAGER, kind: PairKind::Line, cadence, state: PairState::Open };
+    let page = RecordsPage {
+        epoch: StoreEpoch::from_bytes([7; 16]),
+        cursor: "1".to_owned(),
+        more: false,
+        entries: vec![person(MEMBER, "田中 葵"), person(MANAGER, "佐藤 健"), RecordEntry::Pair(pair)],
+    };
+    store.apply_page(&page, &PageEffects::default()).await.unwrap();
+    store.close().await;
+    std::fs::write(folder.path().join("current"), MEMBER.to_string()).unwrap();
+}
+
+/// An observer that hands what it sees to the test.
+struct Seen<T>(Mutex<mpsc::Sender<T>>);
+
+fn seen<T>() -> (Arc<Seen<T>>, mpsc::Receiver<T>) {
+    let (sender, receiver) = mpsc::channel();
+    (Arc::new(Seen(Mutex::new(sender))), receiver)
+}
+
+impl<T> Seen<T> {
+    fn tell(&self, value: T) -> Result<(), ObserverError> {
+        // The test may have seen enough.
+        let _ = self.0.lock().unwrap().send(value);
+        Ok(())
+    }
+}
+
+impl HomeObserver for Seen<HomeView> {
+    fn on_home(&self, home: HomeView) -> Result<(), ObserverError> {
+        self.tell(home)
+    }
+}
+
+impl MemoObserver for Seen<MemoView> {
+    fn on_memo(&self, memo: MemoView) -> Result<(), ObserverError> {
+        self.tell(memo)
+    }
+}
+
+impl StatusObserver for Seen<StatusView> {
+    fn on_status(&self, status: StatusView) -> Result<(), ObserverError> {
+        self.tell(status)
+    }
+}
+
+/// Runs as an app does: on an executor that is not the core's.
+fn as_an_app<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+fn prepared() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    runtime::handle().block_on(signed_in_before(&folder));
+    folder
+}
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// The next value that fits.
+fn until<T>(values: &mpsc::Receiver<T>, fits: impl Fn(&T) -> bool) -> T {
+    loop {
+        let value = values.recv_timeout(PATIENCE).expect("a value arrives in time");
+        if fits(&value) {
+            return value;
+        }
+    }
+}
+
+#[test]
+fn a_restored_session_shows_home_and_takes_edits_without_a_network() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.expect("somebody is signed in");
+        assert_eq!(session.user_id(), MEMBER.to_string());
+        assert_eq!(session.organisation_name(), "サンプル産業");
+
+        let (observer, homes) = seen();
+        let subscription = session.observe_home(observer);
+        let first = until(&homes, |_| true);
+        assert_eq!(first.upcoming[0].partner_name, "佐藤 健");
+        assert_eq!(first.promises, []);
+
+        let text = "資料を見せる".to_owned();
+        session.add_promise(PAIR.to_string(), MANAGER.to_string(), text.clone(), None).await.unwrap();
+        let changed = until(&homes, |home| !home.promises.is_empty());
+        assert_eq!(changed.promises[0].texts, [text]);
+
+        subscription.cancel();
+        session.add_intention(PAIR.to_string(), "聞く".to_owned(), None).await.unwrap();
+        assert!(session.unsent().await.unwrap() >= 2);
+        taiwa.close().await;
+        assert!(homes.iter().all(|home| home.intentions.is_empty()), "a cancelled observer is not called");
+    });
+}
+
+#[test]
+fn a_memo_is_typed_into_and_observed_in_utf16() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let meeting = session.home().await.unwrap().next.unwrap().meeting_id;
+        let memo = session.memo(meeting).await.unwrap();
+        let (observer, memos) = seen();
+        let _subscription = memo.observe(observer);
+        assert_eq!(until(&memos, |_| true).text, "");
+        memo.splice(0, 0, "日本語😀です".to_owned()).await.unwrap();
+        memo.splice(5, 2, "ね".to_owned()).await.unwrap();
+        let shown = until(&memos, |memo| memo.text.ends_with('ね'));
+        assert_eq!(shown.text, "日本語😀ね");
+        assert_eq!(shown.paragraphs[0].length_utf16, 6);
+        assert_eq!(shown.paragraphs[0].author_ids, [MEMBER.to_string()]);
+        assert_eq!(memo.shown(), "日本語😀ね");
+        taiwa.close().await;
+    });
+}
+
+#[test]
+fn the_status_says_waiting_and_never_synced_without_a_server() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let (observer, statuses) = seen();
+        let _subscription = session.observe_status(observer);
+        session.add_note(NotesView::Field, "島のお客さま".to_owned(), None).await.unwrap();
+        let waiting = until(&statuses, |status| matches!(status.save, SaveView::Waiting { .. }));
+        assert_eq!(waiting.save, SaveView::Waiting { changes: 1 });
+        assert!(!session.refresh(0).await.unwrap());
+        let answer = taiwa.sign_out(UnsentEdits::Ask).await.unwrap();
+        assert_eq!(answer, SignOutAnswer::Unsent { changes: 1 });
+        taiwa.close().await;
+    });
+}
+
+#[test]
+fn what_the_app_gets_wrong_is_named() {
+    let folder = prepared();
+    as_an_app(async {
+        let language = OpenOptions { language: "fr".to_owned(), ..options(&folder) };
+        assert!(matches!(Taiwa::open(language, vault()).await, Err(ApiError::InvalidArgument { .. })));
+        let other_key: Arc<dyn KeyVault> = Arc::new(Vault(Mutex::new(Some(vec![9; 32]))));
+        assert!(matches!(Taiwa::open(options(&folder), other_key).await, Err(ApiError::KeyUnavailable { .. })));
+        let short_key: Arc<dyn KeyVault> = Arc::new(Vault(Mutex::new(Some(vec![9; 31]))));
+        assert!(matches!(Taiwa::open(options(&folder), short_key).await, Err(ApiError::KeyUnavailable { .. })));
+
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        assert!(matches!(session.brief("not an id".to_owned()).await, Err(ApiError::InvalidArgument { .. })));
+        assert!(matches!(session.brief(PAIR.to_string()).await, Err(ApiError::NoAccess)));
+        let with =
+            SignInWith::Password { organisation: None, email: "a@example.jp".to_owned(), password: "x".to_owned() };
+        let in_the_clear = taiwa.sign_in("http://taiwa.example.com".to_owned(), with.clone()).await;
+        assert!(matches!(in_the_clear, Err(ApiError::InvalidArgument { .. })));
+        assert!(matches!(taiwa.sign_in("http://127.0.0.1:9".to_owned(), with).await, Err(ApiError::Offline)));
+        taiwa.close().await;
+    });
+}
+
+#[test]
+fn every_connection_state_has_its_view() {
+    use crate::sync::Connection as C;
+    for (state, view) in [
+        (C::Offline, ConnectionView::Offline),
+        (C::Connecting, ConnectionView::Connecting),
+        (C::Online, ConnectionView::Online),
+        (C::SignInAgain, ConnectionView::SignInAgain),
+        (C::UpdateApp, ConnectionView::UpdateApp),
+        (C::StorageFailed, ConnectionView::StorageFailed),
+    ] {
+        assert_eq!(ConnectionView::from(state.as_str()), view);
+    }
+}

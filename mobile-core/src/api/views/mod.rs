@@ -1,0 +1,7 @@
+//! The records of every screen, as the app gets them: no bytes, no behaviour, everything converted.
+
+pub(super) mod home;
+pub(super) mod lists;
+pub(super) mod memo;
+pub(super) mod prepare;
+pub(super) mod status;
