@@ -196,6 +196,25 @@ async fn access_withdrawn_mid_connection_stops_every_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_byte_leaves_between_the_news_and_the_check() {
+    let house = House::open(patient()).await;
+    for _ in 0..5 {
+        let (mut member, mut manager, key, memo) = two_on_a_memo(&house).await;
+        let pair = key.pair().unwrap();
+        let heard = member.heard_bytes[&memo];
+        // The first news wake connections at once; the second have to wait a moment, and the text comes sooner.
+        house.set_sight(MANAGER, pair, Sight::Granted).await;
+        house.set_sight(MEMBER, pair, Sight::Lost).await;
+        manager.held(memo).type_text("二人だけの話");
+        manager.until_acknowledged(memo).await;
+        member.until("the member is told", |member| member.held(memo).unavailable).await;
+        member.settle().await;
+        assert_eq!(member.heard_bytes[&memo], heard, "bytes after access was withdrawn");
+    }
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pair_can_read_for_thirty_days_and_nobody_writes() {
     let limits = HubLimits { access_recheck: Duration::from_millis(20), tick: Duration::from_millis(5), ..patient() };
     let house = House::open(limits).await;
