@@ -20,7 +20,7 @@ use taiwa_shared::{
 };
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
@@ -47,7 +47,7 @@ impl PlainSocket {
     /// # Panics
     /// If there is none.
     pub async fn open(request: impl IntoClientRequest + Unpin) -> Self {
-        let (socket, _) = connect_async(request).await.expect("the server takes the socket");
+        let (socket, _) = connect_async_with_config(request, None, true).await.expect("the server takes the socket");
         Self { socket }
     }
 

@@ -198,12 +198,15 @@ async fn access_withdrawn_mid_connection_stops_every_byte() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_leaves_between_the_news_and_the_check() {
     let house = House::open(patient()).await;
+    let mut watcher = PlainClient::connect(house.sign_in(MANAGER).await.1, "watcher", true).await;
     for _ in 0..5 {
         let (mut member, mut manager, key, memo) = two_on_a_memo(&house).await;
         let pair = key.pair().unwrap();
         let heard = member.heard_bytes[&memo];
         // The first news wake connections at once; the second have to wait a moment, and the text comes sooner.
+        watcher.news.clear();
         house.set_sight(MANAGER, pair, Sight::Granted).await;
+        watcher.until("the first news", |watcher| !watcher.news.is_empty()).await;
         house.set_sight(MEMBER, pair, Sight::Lost).await;
         manager.held(memo).type_text("二人だけの話");
         manager.until_acknowledged(memo).await;

@@ -17,6 +17,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
+    serve::ListenerExt,
 };
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use taiwa_server::{
@@ -114,6 +115,8 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/", get(attach)).with_state((hub.clone(), Arc::clone(&tokens)));
+        // As the server does: otherwise an answer waits up to 40 ms for the one before.
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { store, bus, hub, clock, address, tokens, file, folder, serving }
     }
