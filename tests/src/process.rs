@@ -124,9 +124,25 @@ impl ServerProcess {
     /// # Errors
     /// If it does not; the message holds its log.
     pub async fn start(folder: impl Into<PathBuf>) -> Result<Self> {
-        let mut server = Self { folder: folder.into(), address: free_address()?, running: None };
+        Self::start_at(folder, free_address()?).await
+    }
+
+    /// Starts a server with its data in `folder` on this address and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not; the message holds its log.
+    pub async fn start_at(folder: impl Into<PathBuf>, address: SocketAddr) -> Result<Self> {
+        let mut server = Self { folder: folder.into(), address, running: None };
         server.restart().await?;
         Ok(server)
+    }
+
+    /// Runs another command of the server on its data, with its settings, and returns what it prints.
+    ///
+    /// # Errors
+    /// If it ends with a failure; the message holds what it said.
+    pub async fn run_command(&self, arguments: &[&str]) -> Result<String> {
+        run(command(&self.folder, self.address), arguments).await
     }
 
     /// Where it listens.
@@ -214,7 +230,11 @@ impl ServerProcess {
 /// If it ends with a failure; the message holds what it said.
 pub async fn run_server_command(folder: &Path, arguments: &[&str]) -> Result<String> {
     std::fs::create_dir_all(folder)?;
-    let mut run = tokio::process::Command::from(command(folder, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
+    run(command(folder, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), arguments).await
+}
+
+async fn run(command: Command, arguments: &[&str]) -> Result<String> {
+    let mut run = tokio::process::Command::from(command);
     let output = run.args(arguments).stdin(Stdio::null()).output().await.context("start taiwa-server")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "taiwa-server {} ended with {}: {said}", arguments.join(" "), output.status);

@@ -4,3 +4,10 @@
 
 pub mod company;
 mod names;
+mod phone;
+mod serve;
+mod story;
+mod timeline;
+
+pub use serve::serve;
+pub use story::play_once;

@@ -28,7 +28,7 @@ pub async fn serve(folder: &Path, seed: u64) -> Result<()> {
     println!("\n{} on {}, data in {}", company::NAME, server.url(), folder.display());
     println!("One-use invitations, seven days each:");
     for (who, person) in cast(&people)? {
-        let link = invitation(&folder, server.address(), &person.email).await?;
+        let link = invitation(&server, &person.email).await?;
         println!("  {who:8} {} ({}, {})  {link}", person.name, person.site, person.email);
     }
     println!("\nCtrl-C stops the server; `cargo xtask demo` starts it again on the same data.");
@@ -52,10 +52,9 @@ pub(super) async fn import(folder: &Path, people: &[Employee]) -> Result<String>
 ///
 /// # Errors
 /// If there is no such person.
-pub(super) async fn invitation(folder: &Path, address: SocketAddr, email: &str) -> Result<String> {
-    let public_url = format!("http://{address}");
-    let arguments = ["invite", "--organisation", company::SLUG, "--public-url", &public_url, email];
-    Ok(run_server_command(folder, &arguments).await?.trim().to_owned())
+pub(super) async fn invitation(server: &ServerProcess, email: &str) -> Result<String> {
+    let link = server.run_command(&["invite", "--organisation", company::SLUG, email]).await?;
+    Ok(link.trim().to_owned())
 }
 
 /// A member, their manager and somebody of HR.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// The printed story, and the count of its checks.
 #[derive(Debug)]
-pub struct Timeline {
+pub(super) struct Timeline {
     started: Instant,
     checks: usize,
     failures: Vec<String>,
@@ -14,22 +14,22 @@ pub struct Timeline {
 
 impl Timeline {
     /// A story that begins now.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self { started: Instant::now(), checks: 0, failures: Vec::new() }
     }
 
     /// Begins an act.
-    pub fn act(&self, title: &str) {
+    pub(super) fn act(&self, title: &str) {
         println!("\n── {title}");
     }
 
     /// Somebody does something, or a screen says something.
-    pub fn say(&self, who: &str, what: impl AsRef<str>) {
+    pub(super) fn say(&self, who: &str, what: impl AsRef<str>) {
         println!("{:6.1}s  {who}  {}", self.started.elapsed().as_secs_f32(), what.as_ref());
     }
 
     /// Holds a statement against what was seen; a broken one is told at once and again at the end.
-    pub fn check(&mut self, statement: &str, holds: bool) {
+    pub(super) fn check(&mut self, statement: &str, holds: bool) {
         self.checks += 1;
         let mark = if holds { "✓" } else { "✗" };
         println!("{:6.1}s    {mark} {statement}", self.started.elapsed().as_secs_f32());
@@ -39,7 +39,7 @@ impl Timeline {
     }
 
     /// Ends the story with the line that says how it went; true if every check held.
-    pub fn end(&self) -> bool {
+    pub(super) fn end(&self) -> bool {
         println!();
         for failure in &self.failures {
             println!("demo: failed: {failure}");
