@@ -22,7 +22,7 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = if arguments.once {
-        demo::play_once(arguments.seed).await
+        Box::pin(demo::play_once(arguments.seed)).await
     } else {
         demo::serve(Path::new("data"), arguments.seed).await.map(|()| true)
     };
