@@ -9,7 +9,7 @@ use taiwa_shared::{
     protocol::{
         login::Secret,
         problem::ProblemCode,
-        records::{ClaimOutcome, ClaimRequest, DocumentClaim},
+        records::{ClaimOutcome, ClaimRequest, ClaimResponse, DocumentClaim, RecordsPage},
     },
     time::Timestamp,
 };
@@ -96,19 +96,17 @@ impl Contact {
         self.desk.refused(document.id, reason).await
     }
 
-    async fn records(
-        &self,
-        token: Secret,
-        since: Option<String>,
-    ) -> Result<taiwa_shared::protocol::records::RecordsPage, HttpError> {
-        self.http.records(&token, since.as_deref()).await
+    async fn records(&self, token: Secret, since: Option<String>) -> Result<RecordsPage, HttpError> {
+        match self.http.records(&token, since.as_deref()).await {
+            // Not a cursor of this server: pulled from the start, like a new epoch.
+            Err(error) if since.is_some() && error.code() == Some(ProblemCode::InvalidRequest) => {
+                self.http.records(&token, None).await
+            }
+            answer => answer,
+        }
     }
 
-    async fn send_claims(
-        &self,
-        token: Secret,
-        request: &ClaimRequest,
-    ) -> Result<taiwa_shared::protocol::records::ClaimResponse, HttpError> {
+    async fn send_claims(&self, token: Secret, request: &ClaimRequest) -> Result<ClaimResponse, HttpError> {
         self.http.claim(&token, request).await
     }
 

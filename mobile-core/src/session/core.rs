@@ -111,6 +111,10 @@ impl Core {
         self.summaries.lock().unwrap_or_else(PoisonError::into_inner).insert(document, Arc::new(summary));
     }
 
+    pub(super) fn forget_summary(&self, document: DocumentId) {
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner).remove(&document);
+    }
+
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use taiwa_shared::{
     documents::{Replica, comments, draft, memo, notebook, prep, private},
     domain::{
         brief::{Choice, PreparedTopic},
-        catalog::{ResponseSlug, TopicSlug},
+        catalog::{Catalog, Language, ResponseSlug, TopicSlug},
         ownership::DocumentKey,
     },
     ids::{AgendaId, HeadsDigest, IntentionId, MeetingId, NoteId, PromiseId, UserId},
@@ -200,12 +200,10 @@ pub(super) fn local_digest(replica: &Replica) -> Option<HeadsDigest> {
     (heads != [genesis]).then(|| HeadsDigest::of(heads.into_iter().map(|hash| hash.0)))
 }
 
-/// Everything a person may have written in a document, one line each.
-fn lines(replica: &Replica) -> Vec<String> {
+/// Everything a person may have chosen or written in a document, one line each.
+fn lines(replica: &Replica, language: Language) -> Vec<String> {
     match Content::of(replica) {
-        Content::Topics(topics) => {
-            topics.iter().filter_map(|line| line.word.as_ref()).flat_map(Values::all).cloned().collect()
-        }
+        Content::Topics(topics) => topics.iter().flat_map(|line| topic_lines(line, language)).collect(),
         Content::Notebook { promises, intentions, agenda } => {
             let promises = promises.iter().flat_map(|line| line.text.all());
             let intentions = intentions.iter().flat_map(|line| line.text.all());
@@ -220,10 +218,19 @@ fn lines(replica: &Replica) -> Vec<String> {
     }
 }
 
+/// 「これからのキャリア: 一緒に考えてほしい」, and the words.
+fn topic_lines(line: &TopicLine, language: Language) -> Vec<String> {
+    let catalog = Catalog::built_in();
+    let topic = catalog.topic_label(&line.topic, language);
+    let response = |slug| format!("{topic}: {}", catalog.response_label(slug, language));
+    let words = line.word.iter().flat_map(Values::all).cloned();
+    line.response.all().iter().map(response).chain(words).collect()
+}
+
 /// The lines that are in `after` and not in `before`: what somebody wrote in between.
-pub(super) fn added_text(before: &Replica, after: &Replica) -> String {
-    let mut known = lines(before);
-    let added = lines(after).into_iter().filter(|line| match known.iter().position(|it| it == line) {
+pub(super) fn added_text(before: &Replica, after: &Replica, language: Language) -> String {
+    let mut known = lines(before, language);
+    let added = lines(after, language).into_iter().filter(|line| match known.iter().position(|it| it == line) {
         Some(at) => {
             known.swap_remove(at);
             false

@@ -67,7 +67,7 @@ async fn card(core: &Core, document: &LocalDocument, reason: RefusalReason) -> R
     let all = changes.into_iter().map(|(change, _)| change).collect();
     let before = open_replica(core, document.key, document.generation, sent).await?;
     let after = open_replica(core, document.key, document.generation, all).await?;
-    let text = added_text(&before, &after);
+    let text = added_text(&before, &after, core.language);
     let mut id = [0; 16];
     getrandom::fill(&mut id).expect("the operating system gives random bytes");
     let id = RefusedEditId::from_bytes(id);

@@ -1,8 +1,9 @@
 //! The owner task of the open documents: performs one job after the other, and renews summaries in between.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use taiwa_shared::{
     protocol::records::RecordsPage,
     sync::chunks::StoredChange,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     super::{
@@ -28,6 +29,8 @@ use crate::{store::LocalDocument, sync::SyncHandle};
 
 /// Replicas that stay open: a memo is some 300 kB open, a screen uses at most three documents.
 const MAX_OPEN: usize = 8;
+/// A summary is written to the store when its document has been left alone for this long: not once per keystroke.
+const QUIET: Duration = Duration::from_secs(1);
 
 struct Open {
     replica: Replica,
@@ -39,8 +42,8 @@ pub(super) struct Owner {
     sync: Arc<OnceLock<SyncHandle>>,
     open: HashMap<DocumentId, Open>,
     used: u64,
-    /// Documents whose summary row in the store is older than they are.
-    stale: BTreeSet<DocumentId>,
+    /// Documents whose summary row in the store is older than they are, and when it is to be made again.
+    stale: HashMap<DocumentId, Instant>,
 }
 
 impl Owner {
@@ -49,32 +52,28 @@ impl Owner {
         sync: Arc<OnceLock<SyncHandle>>,
         stale: impl IntoIterator<Item = DocumentId>,
     ) -> Self {
-        Self { core, sync, open: HashMap::new(), used: 0, stale: stale.into_iter().collect() }
+        let now = Instant::now();
+        let stale = stale.into_iter().map(|document| (document, now)).collect();
+        Self { core, sync, open: HashMap::new(), used: 0, stale }
     }
 
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let ended = self.core.ended.clone();
         while !ended.is_cancelled() {
-            let job = match jobs.try_recv() {
-                Ok(job) => job,
-                Err(mpsc::error::TryRecvError::Disconnected) => return,
-                Err(mpsc::error::TryRecvError::Empty) if !self.stale.is_empty() => {
-                    self.renew_one().await;
-                    continue;
-                }
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    let next = tokio::select! {
-                        () = ended.cancelled() => None,
-                        job = jobs.recv() => job,
-                    };
-                    match next {
-                        Some(job) => job,
-                        None => return,
+            let oldest = self.stale.iter().min_by_key(|(_, due)| **due).map(|(document, due)| (*document, *due));
+            // Whoever waits on a screen goes first.
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => {}
+                job = jobs.recv() => match job {
+                    Some(job) => {
+                        self.perform(job).await;
+                        self.close_least_used();
                     }
-                }
-            };
-            self.perform(job).await;
-            self.close_least_used();
+                    None => return,
+                },
+                document = due(oldest) => self.renew(document).await,
+            }
         }
     }
 
@@ -94,7 +93,8 @@ impl Owner {
                 if let Err(error) = unsent::keep_as_card(&self.core, document, reason).await {
                     tracing::error!(document.id = %document, %error, "unsent edits could not be kept as a card");
                 }
-                self.stale.insert(document);
+                self.core.forget_summary(document);
+                self.stale.insert(document, Instant::now());
                 self.core.changes.happened();
             }
             Job::Page { page, done } => {
@@ -157,7 +157,7 @@ impl Owner {
             sync.local_change(document, changes);
         }
         self.summarise_open(document);
-        self.stale.insert(document);
+        self.stale.insert(document, Instant::now() + QUIET);
         self.core.changes.happened();
         Ok(())
     }
@@ -185,7 +185,8 @@ impl Owner {
             self.open.remove(&document);
         }
         self.summarise_open(document);
-        self.stale.insert(document);
+        let wait = if self.open.contains_key(&document) { QUIET } else { Duration::ZERO };
+        self.stale.insert(document, Instant::now() + wait);
         self.core.changes.happened();
     }
 
@@ -225,12 +226,6 @@ impl Owner {
         }
     }
 
-    async fn renew_one(&mut self) {
-        if let Some(document) = self.stale.pop_first() {
-            self.renew(document).await;
-        }
-    }
-
     /// Makes the summary new in memory and in the store, and folds the document's rows together if there are many.
     async fn renew(&mut self, document: DocumentId) {
         self.stale.remove(&document);
@@ -258,5 +253,16 @@ impl Owner {
             self.core.changes.happened();
         }
         Ok(())
+    }
+}
+
+/// The document when its time has come; never if there is none.
+async fn due(oldest: Option<(DocumentId, Instant)>) -> DocumentId {
+    match oldest {
+        Some((document, at)) => {
+            tokio::time::sleep_until(at).await;
+            document
+        }
+        None => std::future::pending().await,
     }
 }
