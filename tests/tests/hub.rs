@@ -1,6 +1,8 @@
 //! The document hub on a real socket over a real database file: stored before acknowledged, nothing to anyone without
 //! access, nobody disturbed by others. Clients are Automerge's own sync, not ours.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 mod house;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use taiwa_shared::{
-    documents,
+    documents::genesis,
     domain::ownership::DocumentKey,
     ids::UserId,
     sync::{
@@ -142,7 +142,7 @@ fn build(
     authors: Vec<(Vec<u8>, UserId)>,
     digest_stale: bool,
 ) -> Result<State, Damage> {
-    let genesis = documents::genesis(key, generation);
+    let genesis = genesis(key, generation);
     let genesis = StoredChange::read(Bytes::from(genesis.bytes)).map_err(Damage::Genesis)?;
     let changes = read_rows(rows)?;
     let bindings = authors.into_iter().map(|(actor, user)| (ActorId::from(actor), user));
