@@ -3,7 +3,10 @@
 //! Positions are UTF-16 units, as in every client's text field. Text that an input method is still composing does not
 //! come here but to [`super::composition`]; comments are in [`super::comments`].
 
-use automerge::{ChangeHash, ObjId, ReadDoc, transaction::Transactable};
+use automerge::{
+    ChangeHash, ObjId, ReadDoc,
+    transaction::{Transactable, Transaction},
+};
 
 use super::{
     error::DocumentError,
@@ -15,6 +18,9 @@ use crate::time::Timestamp;
 
 /// Most letters of a memo: an hour of typing is a tenth of it; beyond, sync and reading both suffer (research/product 3.3).
 pub const MAX_BODY_CHARACTERS: usize = 20_000;
+
+/// Every character is an operation, and peers refuse a change of more than 5,000 (`sync::limits`).
+const MAX_CHARACTERS_IN_A_CHANGE: usize = 4_000;
 
 /// The text; empty in other kinds of documents.
 pub fn text(memo: &Replica) -> String {
@@ -72,7 +78,7 @@ pub fn replace_text(
     Ok(Some(splice))
 }
 
-/// Writes a splice, at the document's heads or on top of `base`; says which change it became.
+/// Writes a splice, at the document's heads or on top of `base`; says which change it became, the last if it took several.
 pub(super) fn write(
     memo: &mut Replica,
     body: &ObjId,
@@ -80,12 +86,52 @@ pub(super) fn write(
     base: Option<&[ChangeHash]>,
     now: Timestamp,
 ) -> Result<Option<ChangeHash>, DocumentError> {
-    if splice.delete == 0 && splice.insert.is_empty() {
-        return Ok(None);
+    let current = match base {
+        Some(heads) => memo.doc().text_at(body, heads)?,
+        None => memo.doc().text(body)?,
+    };
+    let mut last = None;
+    let mut base = base.map(<[ChangeHash]>::to_vec);
+    for piece in pieces(splice, text::slice(&current, splice.at, splice.delete)) {
+        let delete = isize::try_from(piece.delete).map_err(|_| DocumentError::NotFound("this range"))?;
+        let write = |tx: &mut Transaction<'_>| Ok(tx.splice_text(body, piece.at, delete, &piece.insert)?);
+        let ((), change) = memo.edit_on(base.as_deref(), now, write)?;
+        if let (Some(heads), Some(change)) = (&mut base, change) {
+            *heads = vec![change];
+        }
+        last = change.or(last);
     }
-    let delete = isize::try_from(splice.delete).map_err(|_| DocumentError::NotFound("this range"))?;
-    let ((), change) = memo.edit_on(base, now, |tx| Ok(tx.splice_text(body, splice.at, delete, &splice.insert)?))?;
-    Ok(change)
+    Ok(last)
+}
+
+/// A splice in pieces that are a change each: itself, unless it is a large paste or deletes a large part.
+fn pieces(splice: &TextSplice, deleted: &str) -> Vec<TextSplice> {
+    let (deletions, insertions) = (deleted.chars().count(), splice.insert.chars().count());
+    if deletions + insertions == 0 {
+        return Vec::new();
+    }
+    if deletions + insertions <= MAX_CHARACTERS_IN_A_CHANGE {
+        return vec![splice.clone()];
+    }
+    let mut pieces = Vec::new();
+    for part in parts(deleted) {
+        pieces.push(TextSplice { at: splice.at, delete: text::units(&part), insert: String::new() });
+    }
+    let mut at = splice.at;
+    for part in parts(&splice.insert) {
+        let units = text::units(&part);
+        pieces.push(TextSplice { at, delete: 0, insert: part });
+        at += units;
+    }
+    pieces
+}
+
+fn parts(text: &str) -> impl Iterator<Item = String> {
+    let mut rest = text.chars().peekable();
+    std::iter::from_fn(move || {
+        rest.peek()?;
+        Some(rest.by_ref().take(MAX_CHARACTERS_IN_A_CHANGE).collect())
+    })
 }
 
 /// Refuses what makes a full memo longer; making it shorter always works.

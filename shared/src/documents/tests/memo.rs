@@ -5,7 +5,7 @@ use crate::{
     documents::{
         DocumentError, Replica, TextSplice, caret,
         caret::Caret,
-        comments, draft, memo,
+        comments, composition, draft, memo,
         notebook::{self, NewPromise},
         private,
     },
@@ -252,4 +252,37 @@ fn every_kind_survives_store_and_load_with_its_author_in_the_first_change_only()
         let saved = automerge::Automerge::load(&again.doc().save()).unwrap();
         assert_eq!(saved.get_heads(), again.heads());
     }
+}
+
+#[test]
+fn a_large_paste_and_a_large_deletion_are_several_changes_that_peers_accept() {
+    let most = crate::sync::limits::MAX_CHANGE_OPS;
+    let paste = "会議の𠮷".repeat(4_000);
+    let (mut aoi, mut sato) = (phone(MEMO, AOI, 1), phone(MEMO, SATO, 2));
+    memo::splice_utf16(&mut aoi, 0, 0, "始まり終わり", now()).unwrap();
+    send(&mut aoi, &mut sato);
+
+    let base = composition::begin(&aoi);
+    memo::splice_utf16(&mut sato, 3, 0, "（佐藤）", now()).unwrap();
+    send(&mut sato, &mut aoi);
+    composition::commit(&mut aoi, &base, &format!("始まり{paste}終わり"), 3, now()).unwrap();
+    let deleted = memo::splice_utf16(&mut aoi, 3, 0, "", now()).unwrap();
+    assert_eq!(deleted, splice(3, 0, ""));
+    let changes = aoi.take_changes();
+    assert!(changes.len() > 3);
+    for change in &changes {
+        let change = Change::from_bytes(change.clone()).unwrap();
+        assert!(change.len() as u64 <= most, "{} operations", change.len());
+    }
+    sato.apply(&changes).unwrap();
+    assert_eq!(memo::text(&sato), memo::text(&aoi));
+    for part in ["始まり", paste.as_str(), "（佐藤）", "終わり"] {
+        assert!(memo::text(&sato).contains(part));
+    }
+
+    memo::replace_text(&mut sato, "全部消した", 0, now()).unwrap();
+    let changes = sato.take_changes();
+    assert!(changes.iter().all(|change| Change::from_bytes(change.clone()).unwrap().len() as u64 <= most));
+    aoi.apply(&changes).unwrap();
+    assert_eq!(memo::text(&aoi), "全部消した");
 }
