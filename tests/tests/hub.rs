@@ -348,6 +348,24 @@ async fn eviction_and_packing_are_invisible() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_always_open_is_folded_too() {
+    let limits = HubLimits { pack_rows: 0, evict_after: Duration::from_secs(3_600), ..hasty() };
+    let house = House::open(limits).await;
+    let (mut member, mut manager, _, memo) = two_on_a_memo(&house).await;
+    for round in 0..5 {
+        member.held(memo).type_text(&format!("{round}"));
+        member.until_acknowledged(memo).await;
+        eventually("folded", PATIENCE, || async { (house.rows(memo).await == 1).then_some(()) }).await;
+    }
+    manager.until("all of it", |manager| manager.held(memo).body() == "43210はじめ").await;
+    let mut fresh = house.client(MANAGER, "fresh").await;
+    fresh.want(memo);
+    fresh.until("all of it from the pack", |fresh| fresh.held(memo).body() == "43210はじめ").await;
+    assert!(member.closed.is_none() && manager.closed.is_none());
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_document_renews_its_digest_and_only_taiwa_peers_hear_of_it() {
     let house = House::open(HubLimits { evict_after: Duration::from_secs(3_600), ..hasty() }).await;
     let (_, key, memo) = house.memo().await;

@@ -26,7 +26,8 @@ use tempfile::TempDir;
 
 const PEOPLE: &str =
     "email,name,manager_email,role\nm@example.jp,佐藤 健,,member\ne@example.jp,田中 葵,m@example.jp,member\n";
-const NOBODY_MANAGES: &str = "email,name,manager_email,role\nm@example.jp,佐藤 健,,member\ne@example.jp,田中 葵,,member\n";
+const NOBODY_MANAGES: &str =
+    "email,name,manager_email,role\nm@example.jp,佐藤 健,,member\ne@example.jp,田中 葵,,member\n";
 const MANAGER: &str = "m@example.jp";
 const MEMBER: &str = "e@example.jp";
 const PASSWORD: &str = "正しい馬と電池のホチキス";
@@ -126,7 +127,8 @@ impl Phone {
 
     async fn memo_shows(&self, meeting: MeetingId, expected: &str) {
         let memo = self.session().await.memo(meeting).await.unwrap();
-        eventually_equals("the memo shows it", &expected.to_owned(), || async { memo.read().await.unwrap().text }).await;
+        eventually_equals("the memo shows it", &expected.to_owned(), || async { memo.read().await.unwrap().text })
+            .await;
     }
 }
 
@@ -161,7 +163,8 @@ async fn both_write_the_memo_at_the_same_time_and_see_the_same() {
     manager.next_meeting().await;
     let theirs = manager.session().await.memo(meeting).await.unwrap();
     let mine = member.session().await.memo(meeting).await.unwrap();
-    let (a, b) = tokio::join!(mine.splice(0, 0, "田中の文。\n".to_owned()), theirs.splice(0, 0, "佐藤の文。\n".to_owned()));
+    let (a, b) =
+        tokio::join!(mine.splice(0, 0, "田中の文。\n".to_owned()), theirs.splice(0, 0, "佐藤の文。\n".to_owned()));
     a.and(b).unwrap();
     let both = eventually("both texts are in one memo", PATIENCE, || async {
         let text = mine.read().await.unwrap().text;

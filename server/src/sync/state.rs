@@ -291,8 +291,12 @@ impl State {
         self.stored.log_bytes = self.stored.log_bytes.saturating_sub(log_bytes);
     }
 
-    /// How the document is doing; drops bytes from the store that nobody used since the last call.
-    pub(super) fn condition(&mut self) -> Condition {
+    /// How the document is doing. Drops bytes that the store has too: what was read from it and not used since the
+    /// last call, and the newest changes once the document is quiet.
+    pub(super) fn condition(&mut self, quiet_after: Duration) -> Condition {
+        if self.changed.elapsed() >= quiet_after {
+            self.recent = Recent::default();
+        }
         if !std::mem::take(&mut self.archive_used) {
             self.stored.archive = None;
         }

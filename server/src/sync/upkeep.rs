@@ -17,6 +17,8 @@ use crate::store::{StoreError, chunks::ChunkRow};
 
 /// Digests renewed in one transaction.
 const DIGESTS_PER_COMMIT: usize = 256;
+/// A document in use is folded when it has this many times the rows of an idle one: some hours of writing.
+const OFTEN: usize = 64;
 /// 16 MiB: rows of a document beyond this, counted from the newest, are not folded again.
 const MAX_FOLDED_BYTES: usize = 16 * 1024 * 1024;
 
@@ -130,6 +132,11 @@ async fn sweep_once(hub: &Shared) {
     for few in stale.chunks(DIGESTS_PER_COMMIT) {
         renew(hub, few.to_vec()).await;
     }
+    // A document that somebody always has open is folded too, only later.
+    let often = |now: &Condition| now.unused_for.is_none() && now.rows > OFTEN * limits.pack_rows;
+    for (document, _) in documents.iter().filter(|(_, now)| now.quiet_for >= limits.quiet_after && often(now)) {
+        fold(hub, document).await;
+    }
     for (document, now) in leaving {
         if now.rows > limits.pack_rows || (now.rows > 0 && now.log_bytes > limits.pack_log_bytes) {
             fold(hub, document).await;
@@ -141,7 +148,9 @@ async fn sweep_once(hub: &Shared) {
 fn conditions(hub: &Shared) -> Vec<(Arc<OpenDocument>, Condition)> {
     let documents = hub.registry.documents().into_iter();
     documents
-        .filter_map(|document| hub.enter(&document, |state| state.condition()).ok().map(|now| (document, now)))
+        .filter_map(|document| {
+            hub.enter(&document, |state| state.condition(hub.limits.quiet_after)).ok().map(|now| (document, now))
+        })
         .collect()
 }
 
