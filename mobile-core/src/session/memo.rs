@@ -3,7 +3,7 @@
 //! Reading it with its writers, comments, versions and carets; typing into it is in [`super::field`]. Positions are UTF-16
 //! units, as in every text field.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use taiwa_shared::{
@@ -16,9 +16,9 @@ use taiwa_shared::{
     ids::{CommentId, DocumentId, MeetingId, UserId},
     time::Timestamp,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast, watch};
 
-use super::{Session, SessionError, desk::Target, field::Field, notebook::random};
+use super::{Session, SessionError, Watch, desk::Target, field::Field, notebook::random};
 use crate::sync::SyncHandle;
 
 /// A memo as a screen shows it.
@@ -102,7 +102,9 @@ pub struct Memo {
     pub(super) target: Target,
     pub(super) field: Arc<Field>,
     document: DocumentId,
-    carets: Mutex<Option<broadcast::Receiver<CaretMessage>>>,
+    /// A receiver has one user at a time; waiting for it loses nothing when broken off.
+    carets: Mutex<broadcast::Receiver<CaretMessage>>,
+    changes: Mutex<watch::Receiver<u64>>,
     _on_screen: OnScreen,
 }
 
@@ -141,7 +143,8 @@ impl Session {
             target,
             document,
             field: Arc::new(Field::new(field)),
-            carets: Mutex::new(Some(carets)),
+            carets: Mutex::new(carets),
+            changes: Mutex::new(self.core.changes.subscribe()),
             _on_screen: on_screen,
         })
     }
@@ -157,13 +160,13 @@ impl Memo {
         self.session.desk.read(self.target.key, move |replica| memo_text(replica, can_write)).await
     }
 
-    /// Waits until something in this session changed, such as text that arrived; none after it ended.
-    pub async fn changed(&self) -> Option<()> {
-        let mut changes = self.session.core.changes.subscribe();
-        tokio::select! {
-            () = self.session.core.ended.cancelled() => None,
-            changed = changes.changed() => changed.ok(),
-        }
+    /// Observes the memo: as it is first, then after each change, own or not.
+    pub fn watch(&self) -> Watch<MemoText> {
+        let key = self.target.key;
+        self.session.observe(move |session| async move {
+            let can_write = session.core.access(&key) == Access::Write;
+            session.desk.read(key, move |replica| memo_text(replica, can_write)).await
+        })
     }
 
     /// Shows the own caret to the other person; nothing of it is kept.
@@ -178,12 +181,25 @@ impl Memo {
         Ok(())
     }
 
-    /// The next caret of somebody else; none after the session ended. One caller at a time.
+    /// Waits until something in this session changed since the last call, such as text that arrived; none after it ended.
+    ///
+    /// # Cancellation
+    /// Loses nothing.
+    pub async fn changed(&self) -> Option<()> {
+        let mut changes = self.changes.lock().await;
+        tokio::select! {
+            () = self.session.core.ended.cancelled() => None,
+            changed = changes.changed() => changed.ok(),
+        }
+    }
+
+    /// The next caret of somebody else; none after the session ended.
+    ///
+    /// # Cancellation
+    /// At most the caret that just arrived is lost, and another follows it.
     pub async fn next_caret(&self) -> Option<RemoteCaret> {
-        let mut carets = self.carets.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let caret = self.wait_for_caret(&mut carets).await;
-        *self.carets.lock().unwrap_or_else(PoisonError::into_inner) = Some(carets);
-        caret
+        let mut carets = self.carets.lock().await;
+        self.wait_for_caret(&mut carets).await
     }
 
     /// The versions, oldest first.

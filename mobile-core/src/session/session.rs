@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use taiwa_shared::{
     domain::meeting::Meeting,
     ids::{DocumentId, MeetingId, UserId},
+    protocol::problem::ProblemCode,
     time::Timestamp,
 };
 use tokio::sync::{broadcast, mpsc};
@@ -19,7 +20,7 @@ use tokio_util::{sync::DropGuard, task::TaskTracker};
 use super::{
     Options, SessionError, Watch,
     contact::Contact,
-    core::Core,
+    core::{Core, Waits},
     desk::{Desk, Target, is_current},
     memo::CaretMessage,
     status,
@@ -56,7 +57,6 @@ pub struct Session {
     pub(super) sync: SyncHandle,
     pub(super) carets: broadcast::Sender<CaretMessage>,
     http: HttpClient,
-    tokens: TokenKeeper,
     tasks: TaskTracker,
     /// Ends the tasks when the last handle goes.
     _life: Arc<DropGuard>,
@@ -75,7 +75,7 @@ impl Session {
         let tokens = TokenKeeper::start(store.clone(), http.clone(), clock.clone(), &tasks, core.ended.clone());
         let handle = Arc::new(OnceLock::new());
         let desk = Desk::start(core.clone(), handle.clone(), stale(&core).await?, &tasks);
-        let contact = Contact { core: core.clone(), http: http.clone(), tokens: tokens.clone(), desk: desk.clone() };
+        let contact = Contact { core: core.clone(), http: http.clone(), tokens, desk: desk.clone() };
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");
         let config = SyncConfig { address, device, tls, backoff: options.backoff, seed: u64::from_ne_bytes(seed) };
@@ -87,7 +87,7 @@ impl Session {
         tasks.spawn(status::remind_of_waiting(core.clone()));
         tasks.close();
         let life = Arc::new(core.ended.clone().drop_guard());
-        Ok(Self { core, desk, sync, carets, http, tokens, tasks, _life: life })
+        Ok(Self { core, desk, sync, carets, http, tasks, _life: life })
     }
 
     /// Who is signed in.
@@ -137,11 +137,16 @@ impl Session {
 
     /// Ends every task and closes the store. Everything is on the disk already.
     pub async fn stop(&self) {
+        self.end_tasks().await;
+        self.core.store.close().await;
+    }
+
+    /// Ends every task; nothing is written after this.
+    pub(super) async fn end_tasks(&self) {
         self.note_exchange().await;
         self.core.ended.cancel();
         self.sync.stop().await;
         self.tasks.wait().await;
-        self.core.store.close().await;
     }
 
     /// Own changes that the server has not acknowledged, refused ones included.
@@ -164,16 +169,24 @@ impl Session {
         self.core.roster().meeting(id, self.core.now()).ok_or(SessionError::NoAccess)
     }
 
+    /// Tells the server that this sign-in is over; only after the tasks have ended.
     pub(super) async fn tell_server_goodbye(&self) {
-        let goodbye = async {
-            let (token, _) = self.tokens.token().await?;
-            Ok::<_, SessionError>(self.http.sign_out(&token).await?)
-        };
         // The refresh token ends by itself; the person need not wait for the server.
-        match tokio::time::timeout(GOODBYE, goodbye).await {
+        match tokio::time::timeout(GOODBYE, self.goodbye()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::info!(%error, "the server could not be told of the sign-out"),
             Err(_) => tracing::info!("the server did not answer the sign-out in time"),
+        }
+    }
+
+    async fn goodbye(&self) -> Result<(), SessionError> {
+        let Some(tokens) = self.core.store.tokens().await? else { return Ok(()) };
+        match self.http.sign_out(&tokens.access_token).await {
+            Err(error) if error.code() == Some(ProblemCode::TokenInvalid) => {
+                let renewed = self.http.refresh(&tokens.refresh_token).await?;
+                Ok(self.http.sign_out(&renewed.access_token).await?)
+            }
+            said => Ok(said?),
         }
     }
 
@@ -218,6 +231,9 @@ async fn take_events(
                             tracing::warn!(%error, "the time of the last exchange could not be kept");
                         }
                     }
+                }
+                if status.waiting.changes == 0 {
+                    core.note_waiting(Waits::Nothing);
                 }
                 core.changes.happened();
                 Ok(())

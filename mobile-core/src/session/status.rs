@@ -44,7 +44,8 @@ impl Session {
             self.core.note_waiting(Waits::Nothing);
             return Ok(SaveState::Synced);
         }
-        let waited_long = self.core.waiting_since().is_none_or(|since| since.elapsed() >= ON_ITS_WAY);
+        self.core.note_waiting(Waits::Something);
+        let waited_long = self.core.waiting_since().is_some_and(|since| since.elapsed() >= ON_ITS_WAY);
         if self.sync.status().connection == Connection::Online && !waited_long {
             Ok(SaveState::Saved)
         } else {

@@ -117,8 +117,7 @@ impl Taiwa {
     /// # Errors
     /// [`SessionError::WrongKey`] if the vault's key does not open the store; nothing is changed then.
     pub async fn open(options: Options) -> Result<Self, SessionError> {
-        std::fs::create_dir_all(&options.directory).map_err(unexpected)?;
-        let taiwa = Self { options, session: Mutex::new(None), recovered: std::sync::Mutex::new(None) };
+        let taiwa = Self::open_signed_out(options)?;
         if let (Some(user), Some(key)) = (taiwa.current()?, taiwa.options.vault.load()?) {
             let key = VaultKey::new(key);
             let restored = match taiwa.restore(user, &key).await {
@@ -131,6 +130,16 @@ impl Taiwa {
             *taiwa.session.lock().await = restored?;
         }
         Ok(taiwa)
+    }
+
+    /// Opens the directory without restoring anybody, for signing in again after [`SessionError::WrongKey`]. A store that
+    /// the key does not open is set aside then, never deleted.
+    ///
+    /// # Errors
+    /// [`SessionError::Unexpected`] if the directory cannot be made.
+    pub fn open_signed_out(options: Options) -> Result<Self, SessionError> {
+        std::fs::create_dir_all(&options.directory).map_err(unexpected)?;
+        Ok(Self { options, session: Mutex::new(None), recovered: std::sync::Mutex::new(None) })
     }
 
     /// The session of whoever is signed in.
@@ -198,6 +207,14 @@ impl Taiwa {
         let Some(session) = current.as_ref() else { return Ok(SignedOut::Done) };
         let changes = session.unsent().await?;
         if changes > 0 && on_unsent == OnUnsent::Ask {
+            return Ok(SignedOut::Unsent { changes });
+        }
+        session.end_tasks().await;
+        // Something may have been written while it was asked; nothing can be any more.
+        let changes = session.unsent().await?;
+        if changes > 0 && on_unsent == OnUnsent::Ask {
+            let (store, identity) = (session.core.store.clone(), session.identity().clone());
+            *current = Some(self.start(store, identity).await?);
             return Ok(SignedOut::Unsent { changes });
         }
         session.tell_server_goodbye().await;
