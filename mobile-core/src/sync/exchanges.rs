@@ -122,7 +122,7 @@ impl Exchanges {
                 break;
             }
             self.queue.pop_front();
-            if self.load(document).await? {
+            if self.load(document, &mut outcome).await? {
                 self.begin(document);
                 self.note_progress(document, &mut outcome).await?;
             }
@@ -142,7 +142,7 @@ impl Exchanges {
         for incoming in batch {
             match incoming {
                 Incoming::Message { document, kind, data } => {
-                    if !self.is_live(document) || !self.load(document).await? {
+                    if !self.is_live(document) || !self.load(document, &mut outcome).await? {
                         // The server answers only what was asked; a document may have been lost since.
                         continue;
                     }
@@ -256,7 +256,7 @@ impl Exchanges {
     }
 
     /// Loads a document if it is not; false if that is not possible.
-    async fn load(&mut self, document: DocumentId) -> Result<bool, StoreError> {
+    async fn load(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<bool, StoreError> {
         if self.open.contains_key(&document) {
             return Ok(true);
         }
@@ -267,6 +267,11 @@ impl Exchanges {
                 Ok(true)
             }
             Err(OpenError::Store(error)) => Err(error),
+            Err(OpenError::Unacceptable(error)) => {
+                tracing::warn!(document.id = %document, %error, "an own change cannot be sent");
+                self.refuse(document, RefusalReason::Rejected, outcome).await?;
+                Ok(false)
+            }
             Err(OpenError::Graph(error)) => {
                 tracing::error!(document.id = %document, %error, "a stored document does not fit together");
                 self.given_up.insert(document);

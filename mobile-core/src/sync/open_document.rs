@@ -33,7 +33,10 @@ pub(super) enum OpenError {
     Store(#[from] StoreError),
     /// What is stored does not fit together.
     #[error("stored changes do not fit together")]
-    Graph(#[from] GraphError),
+    Graph(#[source] GraphError),
+    /// An own change is such that the server would refuse it.
+    #[error("an own change would be refused")]
+    Unacceptable(#[source] GraphError),
 }
 
 /// A document in exchange with the server.
@@ -54,20 +57,20 @@ impl OpenDocument {
     pub(super) async fn load(store: &Store, document: &LocalDocument) -> Result<Self, OpenError> {
         let stored = store.changes_with_state(document.id).await?;
         let withheld = is_withheld(document);
-        let stored = if withheld { without_unsent(stored) } else { stored };
-        let mut unsent = HashMap::new();
-        let mut unacknowledged = Vec::new();
-        for (change, _) in stored.iter().filter(|(_, is_unsent)| *is_unsent) {
-            unacknowledged.push(change.header.hash);
-            unsent.insert(change.header.hash, change.bytes.clone());
+        let (base, unsent_changes) = split(stored);
+        let mut opened = Self {
+            sync: open_engine(document, &base)?,
+            unacknowledged: Vec::new(),
+            unsent: HashMap::new(),
+            heard: false,
+            withheld,
+        };
+        for (change, _) in base.into_iter().filter(|(_, is_unsent)| *is_unsent) {
+            opened.await_acknowledgement(&change);
         }
-        let first = genesis(&document.key, document.generation);
-        let first = StoredChange::read(Bytes::from(first.bytes)).expect("the genesis is a change of our own making");
-        let headers = stored.into_iter().map(|(change, _)| change.header);
-        // The server checks authors; the phone shows them from the changes and the records.
-        let mut sync = DocumentSync::open(first, headers, [])?;
-        sync.connect(Server, SERVER_ROLE);
-        Ok(Self { sync, unacknowledged, unsent, heard: false, withheld })
+        opened.take_local(unsent_changes).map_err(OpenError::Unacceptable)?;
+        opened.sync.connect(Server, SERVER_ROLE);
+        Ok(opened)
     }
 
     /// Whether it was loaded without the person's unsent changes.
@@ -81,17 +84,18 @@ impl OpenDocument {
             return Ok(());
         }
         for change in changes {
-            let hash = change.header.hash;
-            if self.sync.contains(&hash) {
-                continue;
+            if !self.sync.contains(&change.header.hash) {
+                self.sync.stage_local(change.clone())?;
+                self.await_acknowledgement(&change);
             }
-            let bytes = change.bytes.clone();
-            self.sync.stage_local(change)?;
-            self.unacknowledged.push(hash);
-            self.unsent.insert(hash, bytes);
         }
         self.sync.commit();
         Ok(())
+    }
+
+    fn await_acknowledgement(&mut self, change: &StoredChange) {
+        self.unacknowledged.push(change.header.hash);
+        self.unsent.insert(change.header.hash, change.bytes.clone());
     }
 
     /// Takes a message of the server; what is returned is staged and has to be stored.
@@ -168,20 +172,28 @@ impl OpenDocument {
     }
 }
 
-/// What the server is known to have, and what that stands on: an acknowledgement may have been lost.
-fn without_unsent(stored: Vec<(StoredChange, bool)>) -> Vec<(StoredChange, bool)> {
+/// The engine with the changes that the server is known to have.
+fn open_engine(document: &LocalDocument, base: &[(StoredChange, bool)]) -> Result<DocumentSync<Server>, OpenError> {
+    let first = genesis(&document.key, document.generation);
+    let first = StoredChange::read(Bytes::from(first.bytes)).expect("the genesis is a change of our own making");
+    let headers = base.iter().map(|(change, _)| change.header.clone());
+    // The server checks authors; the phone shows them from the changes and the records.
+    DocumentSync::open(first, headers, []).map_err(OpenError::Graph)
+}
+
+/// What the server is known to have, with what that stands on (an acknowledgement may have been lost), and the rest.
+fn split(stored: Vec<(StoredChange, bool)>) -> (Vec<(StoredChange, bool)>, Vec<StoredChange>) {
     let mut needed: HashSet<ChangeHash> = HashSet::new();
-    let mut kept: Vec<_> = stored
-        .into_iter()
-        .rev()
-        .filter(|(change, is_unsent)| {
-            let keep = !is_unsent || needed.contains(&change.header.hash);
-            if keep {
-                needed.extend(&change.header.deps);
-            }
-            keep
-        })
-        .collect();
-    kept.reverse();
-    kept
+    let (mut base, mut rest) = (Vec::new(), Vec::new());
+    for (change, is_unsent) in stored.into_iter().rev() {
+        if is_unsent && !needed.contains(&change.header.hash) {
+            rest.push(change);
+        } else {
+            needed.extend(&change.header.deps);
+            base.push((change, is_unsent));
+        }
+    }
+    base.reverse();
+    rest.reverse();
+    (base, rest)
 }

@@ -383,3 +383,27 @@ async fn a_server_that_lost_what_it_acknowledged_gets_it_again() {
     world.quiesce().await;
     assert_eq!(world.hubs[&id].sync.len(), 3);
 }
+
+#[tokio::test]
+async fn an_own_change_that_the_server_would_refuse_is_not_sent_and_not_dropped() {
+    let mut world = World::new().await;
+    let id = world.document(1, Access::Write).await;
+    let good = world.document(2, Access::Write).await;
+    let mut mine = typed(1, PHONE, 1, "a", &[]);
+    // More operations in one change than peers take.
+    let editor = Editor { user: PHONE, actor: [8; 16] };
+    let mut replica = Replica::open(memo_key(1), 0, mine.iter().map(|change| &change.bytes[..]), editor).unwrap();
+    memo::splice_utf16(&mut replica, 0, 0, &"長".repeat(6_000), Timestamp::from_millis(1_000)).unwrap();
+    mine.extend(replica.take_changes().into_iter().map(|bytes| StoredChange::read(bytes.into()).unwrap()));
+    let header = &mine.last().unwrap().header;
+    assert!(header.max_op - header.start_op > 5_000);
+    world.store.append_local(id, &mine).await.unwrap();
+    world.store.append_local(good, &typed(2, PHONE, 1, "b", &[])).await.unwrap();
+    world.plan(&[]).await;
+    let outcome = world.exchanges.fill().await.unwrap();
+    assert_eq!(outcome.events, [SyncEvent::Refused { document: id, reason: RefusalReason::Rejected }]);
+    world.quiesce().await;
+    assert_eq!(world.store.changes(id).await.unwrap(), mine);
+    assert_eq!(world.hubs[&id].sync.len(), 1);
+    assert_eq!(world.hubs[&good].sync.len(), 2);
+}
