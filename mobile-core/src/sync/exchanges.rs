@@ -35,6 +35,8 @@ pub(super) struct Exchanges {
     /// In sync; the server tells of everything new by itself.
     live: HashSet<DocumentId>,
     idle: VecDeque<DocumentId>,
+    /// The server has spoken about these and goes on to, loaded here or not; it does not repeat itself.
+    joined: HashSet<DocumentId>,
     /// Asked once more after the server did not know them.
     asked_again: HashSet<DocumentId>,
     /// Not to be tried again on this connection.
@@ -53,6 +55,7 @@ impl Exchanges {
             in_flight: HashSet::new(),
             live: HashSet::new(),
             idle: VecDeque::new(),
+            joined: HashSet::new(),
             asked_again: HashSet::new(),
             given_up: HashSet::new(),
             claim_asked: HashSet::new(),
@@ -123,10 +126,17 @@ impl Exchanges {
             }
             self.queue.pop_front();
             if self.load(document, &mut outcome).await? {
-                self.begin(document);
-                self.note_progress(document, &mut outcome).await?;
+                let open = self.open.get(&document).expect("it was just loaded");
+                if self.joined.contains(&document) && (open.withheld() || open.is_acknowledged()) {
+                    // The server would not answer: it has said everything, and says what is new by itself.
+                    self.live.insert(document);
+                } else {
+                    self.begin(document);
+                    self.note_progress(document, &mut outcome).await?;
+                }
             }
         }
+        self.drop_idle();
         Ok(outcome)
     }
 
@@ -142,13 +152,15 @@ impl Exchanges {
         for incoming in batch {
             match incoming {
                 Incoming::Message { document, kind, data } => {
-                    if !self.is_live(document) || !self.load(document, &mut outcome).await? {
+                    let is_ours = self.is_live(document) || self.joined.contains(&document);
+                    if !is_ours || !self.load(document, &mut outcome).await? {
                         // The server answers only what was asked; a document may have been lost since.
                         continue;
                     }
                     if !self.idle.contains(&document) && !self.on_screen.contains(&document) {
                         self.begin(document);
                     }
+                    self.joined.insert(document);
                     let open = self.open.get_mut(&document).expect("it was just loaded");
                     match open.receive(kind, &data) {
                         Ok(changes) => {
@@ -238,10 +250,11 @@ impl Exchanges {
     }
 
     async fn unavailable(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if !self.is_live(document) {
+        if !self.is_live(document) && !self.joined.contains(&document) {
             return Ok(());
         }
         self.close(document);
+        self.joined.remove(&document);
         if self.asked_again.insert(document) {
             // Records tell whether it was lost, and unclaimed documents are claimed.
             outcome.ask_for_records = true;
@@ -289,6 +302,7 @@ impl Exchanges {
                 Err(StoreError::UnknownDocument(lost)) if received.iter().any(|(id, _)| *id == lost) => {
                     received.retain(|(id, _)| *id != lost);
                     self.close(lost);
+                    self.joined.remove(&lost);
                     self.known.remove(&lost);
                 }
                 Err(error) => return Err(error),

@@ -407,3 +407,41 @@ async fn an_own_change_that_the_server_would_refuse_is_not_sent_and_not_dropped(
     assert_eq!(world.hubs[&id].sync.len(), 1);
     assert_eq!(world.hubs[&good].sync.len(), 2);
 }
+
+#[tokio::test]
+async fn a_document_that_comes_on_screen_again_does_not_wait_for_a_server_that_has_said_everything() {
+    let mut world = World::new().await;
+    let id = world.document(1, Access::Write).await;
+    world.store.append_local(id, &typed(1, PHONE, 1, "あ", &[])).await.unwrap();
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    world.plan(&[]).await;
+    world.exchanges.open.clear();
+    world.exchanges.idle.clear();
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    assert!(!world.exchanges.is_busy());
+    let stored = world.store.changes(id).await.unwrap();
+    world.hubs.get_mut(&id).unwrap().gain(typed(1, OTHER, 2, "い", &stored));
+    world.quiesce().await;
+    assert_eq!(world.store.changes(id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_arrives_while_a_document_is_loaded_anew_is_not_lost() {
+    let mut world = World::new().await;
+    let id = world.document(1, Access::Write).await;
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    let mut outcome = Outcome::default();
+    world.exchanges.refuse(id, RefusalReason::Full, &mut outcome).await.unwrap();
+    let hub = world.hubs.get_mut(&id).unwrap();
+    hub.gain(typed(1, OTHER, 2, "い", &[]));
+    let answers = hub.answers(id);
+    assert!(!answers.is_empty());
+    world.hear(answers).await;
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    assert_eq!(world.store.changes(id).await.unwrap().len(), 1);
+    assert!(!world.exchanges.is_busy());
+}
