@@ -1,7 +1,6 @@
 //! A running server: joins store, sign-in, hub and routes, and takes them down in an order that loses nothing.
 
 use std::{
-    future::Future,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -9,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
 use taiwa_shared::time::Clock;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -106,7 +104,7 @@ impl Server {
         let tasks = TaskTracker::new();
         tasks.spawn(upkeep::run(store.clone(), bus.clone(), Arc::clone(&clock), stopping.clone()));
         let app = App::new(Arc::new(config), store.clone(), bus.clone(), clock, auth, hub.clone());
-        let serving = tokio::spawn(serve(listener, app, stopping.clone().cancelled_owned()));
+        let serving = tokio::spawn(http::serve(listener, http::router(app), stopping.clone().cancelled_owned()));
         tracing::info!(%address, "serving");
         Ok(Self { address, store, hub, bus, stopping, tasks, serving, _lock: lock })
     }
@@ -154,17 +152,6 @@ impl Drop for Server {
         self.hub.abort();
         self.serving.abort();
     }
-}
-
-async fn serve(listener: TcpListener, app: App, stopping: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    // Without it an edit waits up to 40 ms for the acknowledgement of the one before.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = &error as &dyn std::error::Error, "no TCP_NODELAY");
-        }
-    });
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stopping).await
 }
 
 fn take_lock(path: &Path) -> Result<ServerLock, StartError> {

@@ -1,6 +1,6 @@
 //! What handlers take from a request: a JSON body, the signed-in person, the caller's address.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::{
     body::Bytes,
@@ -10,7 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use taiwa_shared::protocol::problem::ProblemCode;
 
-use super::{App, problem::HttpError};
+use super::{App, listen::Peer, problem::HttpError};
 use crate::{
     auth::{AuthError, Identity},
     records::access::Principal,
@@ -80,7 +80,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, HttpError> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let is_local = peer.is_loopback() && !parts.headers.contains_key(FORWARDED_FOR);
         let address = forwarded(&parts.headers, app.config.trusted_proxies).unwrap_or(peer);

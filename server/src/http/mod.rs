@@ -1,11 +1,12 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
-//! Map: `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address; `login`, `records`,
+//! Map: `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address; `listen` connections; `login`, `records`,
 //! `socket`, `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither
 //! query strings nor bodies are logged.
 
 mod extract;
 mod limits;
+mod listen;
 mod login;
 mod pages;
 mod problem;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, timeout};
 use crate::{auth::Auth, bus::Bus, config::Config, store::Store, sync::Hub};
 pub(crate) use extract::principal_of;
 use limits::AddressLimit;
+pub(crate) use listen::serve;
 use problem::HttpError;
 
 /// Largest request body: 200 claims have 60 KiB.

@@ -1,0 +1,132 @@
+//! Accepting connections, and letting go of those that say nothing.
+//!
+//! Every living client says something: a request right after connecting, a pong each 20 seconds on a socket. Without a
+//! limit, connections that never do would pile up, each with a file descriptor.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    time::{Instant, Sleep, sleep},
+};
+
+/// Longer than the longest request (30 s) and than four missed pongs.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// The address at the other end of a connection; a proxy's, if there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Answers connections until `stopping`, then waits for the requests under way.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    axum::serve(Impatient(listener), service).with_graceful_shutdown(stopping).await
+}
+
+struct Impatient(TcpListener);
+
+impl Listener for Impatient {
+    type Io = Talking;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Talking, SocketAddr) {
+        let (stream, peer) = Listener::accept(&mut self.0).await;
+        // Without it an edit waits up to 40 ms for the acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "no TCP_NODELAY");
+        }
+        (Talking { stream, silence: Box::pin(sleep(SILENCE)) }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Impatient>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Impatient>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// A connection that fails when nothing was read for [`SILENCE`].
+struct Talking {
+    stream: TcpStream,
+    silence: Pin<Box<Sleep>>,
+}
+
+impl AsyncRead for Talking {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.silence.as_mut().reset(Instant::now() + SILENCE);
+            return read;
+        }
+        self.silence.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for Talking {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut listener = Impatient(listener);
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let _client = client.unwrap();
+        let (mut talking, _) = accepted;
+        // As if the ninety seconds were over.
+        talking.silence.as_mut().reset(Instant::now());
+        let mut buffer = [0];
+        let read = timeout(Duration::from_secs(20), talking.read(&mut buffer)).await.unwrap();
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}
