@@ -91,7 +91,13 @@ impl Server {
         let store = Store::open(&config.database, clock.now()).await?;
         let tokens = TokenKey::open(&config.token_key_file())?;
         let unheard = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
+        let listener = match TcpListener::bind(config.listen).await {
+            Ok(listener) => listener,
+            Err(source) => {
+                store.close().await;
+                return Err(unheard(source));
+            }
+        };
         let address = listener.local_addr().map_err(unheard)?;
 
         let bus = Bus::in_process();

@@ -294,8 +294,10 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(mut command: Command) -> (Output, String) {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+async fn run(command: Command) -> (Output, String) {
+    let mut command = tokio::process::Command::from(command);
+    let output = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output());
+    let output = output.await.expect("the command ends by itself").unwrap();
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     (output, said)
 }
@@ -328,6 +330,8 @@ async fn a_server_that_cannot_start_says_why_and_leaves_everything_as_it_is() {
     let (output, said) = run(command(folder.path(), &["serve"])).await;
     assert!(!output.status.success() && said.contains("newer version of taiwa-server (migration 9999)"), "{said}");
 
+    // A folder of its own: beside the file of another run SQLite would find the log and repair it from there.
+    let elsewhere = tempfile::tempdir().unwrap();
     let damaged = elsewhere.path().join("taiwa.db");
     let bytes = vec![0x5a; 8_192];
     std::fs::write(&damaged, &bytes).unwrap();
