@@ -1,6 +1,6 @@
 //! REST towards one server: login, records, claims, tickets.
 //!
-//! Map: [`address`] where the server is; [`tls`] whom to trust; [`client`] the requests; [`error`] why one failed.
+//! Map: `address` where the server is; `tls` whom to trust; `client` the requests; `error` why one failed.
 //! Called by the session. Keeps no state, tries nothing twice, and knows nothing of the store.
 
 mod address;

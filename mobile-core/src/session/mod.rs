@@ -1,9 +1,9 @@
 //! One signed-in person: what the screens ask, answered from the phone's own store.
 //!
-//! Map: [`taiwa`] the door: directory, vault, signing in and out; [`session`] one person's session; [`core`] what its
-//! parts share, [`desk`] the open documents, [`unsent`] cards for what cannot be sent, [`summary`] and [`roster`] what
-//! lists show; [`contact`] and [`tokens`] each contact with the server; [`watch`] observers. One module per screen:
-//! [`home`], [`prepare`], [`brief`], [`memo`] and [`field`], [`notebook`], [`private`], [`refused`], [`status`].
+//! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
+//! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
+//! lists show; `contact` and `tokens` each contact with the server; `watch` observers. One module per screen:
+//! `home`, `prepare`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`.
 //! No function of a screen waits for the network.
 
 mod brief;

@@ -1,8 +1,8 @@
 //! The phone's own copy of everything: one sealed SQLite file per person.
 //!
-//! Map: [`file`] opening and keys; [`recover`] damaged files; [`seal`] encryption; [`chunks`] changes of documents; [`documents`] which
-//! documents there are; [`records`] people, pairs, meetings and the pull cursor; [`account`] who is signed in;
-//! [`summaries`] what lists show; [`refused`] edits that could not be sent. A function that returns has synced its
+//! Map: `file` opening and keys; `recover` damaged files; `seal` encryption; `chunks` changes of documents; `documents` which
+//! documents there are; `records` people, pairs, meetings and the pull cursor; `account` who is signed in;
+//! `summaries` what lists show; `refused` edits that could not be sent. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
 
 mod account;
