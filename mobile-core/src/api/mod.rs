@@ -1,8 +1,8 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: [`taiwa`] the door; [`session`] one signed-in person, with [`notes`]; [`memo`] a memo on screen; [`observe`] observers, which
-//! get the current value first; [`vault`] the host's key store; [`views`] the records of every screen; [`error`] what
-//! the app can do about a failure; [`runtime`] the threads. Ids are strings, offsets are UTF-16 units, times are
+//! Map: `taiwa` the door; `session` one signed-in person, with `notes`; `memo` a memo on screen; `observe` observers, which
+//! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
+//! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
 
 mod error;
