@@ -243,7 +243,7 @@ async fn a_socket_opens_with_a_token_or_with_a_ticket_of_an_allowed_page() {
     assert_eq!(socket_status(address, "", None).await, 401);
     assert_eq!(socket_status(address, "?ticket=unknown", Some(("origin", "https://app.example.jp"))).await, 401);
     let fine = ticket().await;
-    assert_eq!(socket_status(address, &fine, None).await, 401, "without an origin");
+    assert_eq!(socket_status(address, &ticket().await, None).await, 101, "whoever names no origin is no browser");
     assert_eq!(socket_status(address, &fine, Some(("origin", "https://evil.example"))).await, 401);
     assert_eq!(socket_status(address, &fine, Some(("origin", "https://app.example.jp"))).await, 101);
     assert_eq!(socket_status(address, &fine, Some(("origin", "https://app.example.jp"))).await, 401, "used");
