@@ -11,7 +11,7 @@ use taiwa_shared::{
     documents::Replica,
     domain::ownership::{Access, DocumentKey},
     ids::DocumentId,
-    protocol::records::RecordsPage,
+    protocol::records::{RecordEntry, RecordsPage},
     sync::chunks::StoredChange,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -197,7 +197,20 @@ impl Owner {
             self.open.remove(document);
             self.stale.remove(document);
         }
+        self.bind_authors(page);
         self.core.page_applied(page, &effects.purge).await
+    }
+
+    /// Documents that are open already learn who their nameless actors are; others learn it when they are opened.
+    fn bind_authors(&mut self, page: &RecordsPage) {
+        for entry in &page.entries {
+            if let RecordEntry::Author(author) = entry
+                && let Some(open) = self.open.get_mut(&author.document)
+                && let Ok(actor) = hex::decode(&author.actor)
+            {
+                open.replica.bind_actor(&actor, author.user);
+            }
+        }
     }
 
     async fn ensure_open(&mut self, key: DocumentKey) -> Result<(), SessionError> {
