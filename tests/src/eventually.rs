@@ -4,7 +4,7 @@
 
 use std::{fmt::Debug, future::Future, time::Duration};
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How often a condition is looked at; far below what a person notices and far above what it costs.
 const LOOK_EVERY: Duration = Duration::from_millis(4);
@@ -25,7 +25,8 @@ where
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Some(value) = condition().await {
+        // A condition that waits for an answer must not wait for ever either.
+        if let Ok(Some(value)) = timeout(deadline, condition()).await {
             return value;
         }
         assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
@@ -46,8 +47,8 @@ where
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let seen = look().await;
-        if seen == *expected {
+        let seen = timeout(PATIENCE, look()).await.ok();
+        if seen.as_ref() == Some(expected) {
             return;
         }
         assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}\n  seen {seen:?}\n  want {expected:?}");

@@ -3,10 +3,13 @@
 //! For checks that something is *nowhere*, which count only with a control that finds it where it belongs. Reads a
 //! server's database file by plain SQL and a phone's through its own store (it is sealed). Changes nothing.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::{Context, Result};
-use automerge::{ActorId, Change, ScalarValue, legacy};
+use automerge::{ActorId, Change, ChangeHash, ScalarValue, legacy};
 use bytes::Bytes;
 use sqlx::{Column, Connection, Row, SqliteConnection, TypeInfo, ValueRef, sqlite::SqliteConnectOptions};
 use taiwa_mobile_core::store::Store;
@@ -18,7 +21,7 @@ use uuid::Uuid;
 pub struct Contents {
     /// Strings per place; a place is a document, or a table and column.
     strings: BTreeMap<String, Vec<String>>,
-    changes: BTreeMap<DocumentId, usize>,
+    changes: BTreeMap<DocumentId, BTreeMap<ChangeHash, Vec<ChangeHash>>>,
 }
 
 impl Contents {
@@ -33,7 +36,8 @@ impl Contents {
         let tables: Vec<String> = sqlx::query_scalar("select name from sqlite_master where type = 'table'")
             .fetch_all(&mut connection)
             .await?;
-        for table in tables {
+        // The bodies of chunks are decoded below, change by change.
+        for table in tables.into_iter().filter(|table| table != "chunk") {
             contents.read_table(&mut connection, &table).await?;
         }
         let rows: Vec<(Uuid, Vec<u8>)> =
@@ -76,7 +80,11 @@ impl Contents {
     /// If a change cannot be decoded.
     pub fn add_changes(&mut self, document: DocumentId, changes: impl IntoIterator<Item = Bytes>) -> Result<()> {
         let changes: Vec<Bytes> = changes.into_iter().collect();
-        *self.changes.entry(document).or_default() += changes.len();
+        let graph = self.changes.entry(document).or_default();
+        for bytes in &changes {
+            let change = Change::from_bytes(bytes.to_vec()).context("decode a stored change")?;
+            graph.insert(change.hash(), change.deps().to_vec());
+        }
         self.strings.entry(format!("document {document}")).or_default().extend(strings_of(&changes)?);
         Ok(())
     }
@@ -92,9 +100,28 @@ impl Contents {
         self.strings.iter().filter(|(_, strings)| found(strings)).map(|(place, _)| place.as_str()).collect()
     }
 
-    /// How many changes of this document are stored.
-    pub fn changes_of(&self, document: DocumentId) -> usize {
-        self.changes.get(&document).copied().unwrap_or_default()
+    /// Every string that a document's changes ever carried, joined; what one change typed stands in one piece.
+    pub fn history_of(&self, document: DocumentId) -> String {
+        self.strings.get(&format!("document {document}")).map(|strings| strings.join("\n")).unwrap_or_default()
+    }
+
+    /// How many values stand in a column of a server's table.
+    pub fn values_in(&self, table: &str, column: &str) -> usize {
+        self.strings.get(&format!("table {table}.{column}")).map_or(0, Vec::len)
+    }
+
+    /// The hashes of the stored changes of this document.
+    pub fn changes_of(&self, document: DocumentId) -> BTreeSet<ChangeHash> {
+        self.changes.get(&document).map(|graph| graph.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// The stored changes of this document that no other stored change follows, sorted.
+    pub fn heads_of(&self, document: DocumentId) -> Vec<ChangeHash> {
+        let mut heads = self.changes_of(document);
+        for before in self.changes.get(&document).into_iter().flat_map(BTreeMap::values).flatten() {
+            heads.remove(before);
+        }
+        heads.into_iter().collect()
     }
 
     /// The documents of which there is a change.

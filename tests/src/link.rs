@@ -179,7 +179,8 @@ impl Link {
         self.counters.connections.load(Ordering::SeqCst)
     }
 
-    /// Plays `gusts` seeded pieces of bad weather, cuts, silences and partitions, 10–120 ms each, and heals.
+    /// Plays `gusts` seeded pieces of bad weather, cuts, silences and partitions, 10–120 ms each; then resets all that is
+    /// left and heals.
     pub async fn storm(&self, mut random: StdRng, gusts: u32) {
         for _ in 0..gusts {
             match random.random_range(0..8) {
@@ -198,6 +199,7 @@ impl Link {
                 self.heal();
             }
         }
+        self.cut();
         self.heal();
     }
 }
@@ -267,7 +269,14 @@ impl Connection {
             }
             // Each end may notice on its own and close; the other is not told.
             End::Lost => {
-                tokio::join!(discard(client), discard(server));
+                let mut line = self.line.clone();
+                let noticed = async { tokio::join!(discard(&mut client), discard(&mut server)) };
+                tokio::select! {
+                    _ = noticed => return,
+                    _ = line.wait_for(|line| line.cut_before > self.number) => {}
+                }
+                reset(&client);
+                reset(&server);
             }
         }
     }
@@ -341,7 +350,7 @@ fn reset(stream: &TcpStream) {
 }
 
 /// Reads what still comes, until this end closes.
-async fn discard(mut stream: TcpStream) {
+async fn discard(stream: &mut TcpStream) {
     let mut piece = vec![0; READ_BYTES];
     while matches!(stream.read(&mut piece).await, Ok(length) if length > 0) {}
 }

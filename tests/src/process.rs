@@ -4,11 +4,12 @@
 //! Every process is killed by its own id when its owner is dropped. Knows nothing of what the server stores.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::Mutex,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ use rand::RngExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use crate::eventually::eventually;
@@ -25,27 +27,28 @@ use crate::eventually::eventually;
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 /// A debug build on shared cores starts within a second; ten say that something is wrong.
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// A server that is up answers at once; whoever does not is asked again.
+const ANSWER_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Path of a binary of this workspace, built if it is not up to date.
 ///
 /// # Panics
 /// If the build fails.
-pub fn binary(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        // Next to this process: a test lies in target/debug/deps, the demo in target/debug.
-        let here = std::env::current_exe().expect("a process knows its own file");
-        let folder = here.parent().expect("a file lies in a folder");
-        let folder = if folder.ends_with("deps") { folder.parent().expect("deps lies in a folder") } else { folder };
-        // `cargo test` sets CARGO and builds no binary of another package; `cargo xtask demo` has built them before.
-        if let Some(cargo) = std::env::var_os("CARGO") {
-            let mut build = Command::new(cargo);
-            build.args(["build", "--quiet", "--package", "taiwa-server", "--package", "taiwa-tests", "--bins"]);
-            let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("start cargo build");
-            assert!(built.success(), "cargo build of the binaries under test ended with {built}");
-        }
-        folder.to_owned()
-    });
+pub fn binary(name: &'static str) -> PathBuf {
+    static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().expect("a failed build ends the tests");
+    // `cargo test` builds no binary of another package and sets CARGO; `cargo xtask demo` has built all before.
+    if let Some(cargo) = std::env::var_os("CARGO").filter(|_| built.insert(name)) {
+        let mut build = Command::new(cargo);
+        // Both packages, so that the features of dependencies, and with them their builds, are those of the tests.
+        build.args(["build", "--quiet", "--package", "taiwa-server", "--package", "taiwa-tests", "--bin", name]);
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("start cargo build");
+        assert!(status.success(), "cargo build --bin {name} ended with {status}");
+    }
+    // Next to this process: a test lies in target/debug/deps, the demo in target/debug.
+    let here = std::env::current_exe().expect("a process knows its own file");
+    let folder = here.parent().expect("a file lies in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().expect("deps lies in a folder") } else { folder };
     folder.join(name)
 }
 
@@ -273,5 +276,6 @@ async fn is_healthy(address: SocketAddr) -> bool {
         stream.read_to_string(&mut answer).await?;
         std::io::Result::Ok(answer.starts_with("HTTP/1.1 200"))
     };
-    ask.await.unwrap_or(false)
+    // Another process may have the port and never answer.
+    matches!(timeout(ANSWER_DEADLINE, ask).await, Ok(Ok(true)))
 }

@@ -47,18 +47,24 @@ pub struct Rest {
     client: Client,
     address: SocketAddr,
     bearer: Option<String>,
+    origin: Option<String>,
 }
 
 impl Rest {
     /// A client that presents no token.
     pub fn new(address: SocketAddr) -> Self {
         crate::tls::install_crypto();
-        Self { client: Client::new(), address, bearer: None }
+        Self { client: Client::new(), address, bearer: None, origin: None }
     }
 
     /// The same client with an access token, valid or not.
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { bearer: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same client, as if a page of this origin asked.
+    pub fn from_page(&self, origin: impl Into<String>) -> Self {
+        Self { origin: Some(origin.into()), ..self.clone() }
     }
 
     /// `GET path`.
@@ -86,6 +92,17 @@ impl Rest {
         self.send(request.body(body.into())).await
     }
 
+    /// Asks to turn `GET path` into a WebSocket; the socket itself is dropped.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn upgrade(&self, path: &str) -> Result<Answer> {
+        let request = self.client.get(self.url(path)).header("connection", "upgrade").header("upgrade", "websocket");
+        // The key of the example in RFC 6455, 1.3.
+        let request = request.header("sec-websocket-version", "13");
+        self.send(request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -94,10 +111,16 @@ impl Rest {
         if let Some(token) = &self.bearer {
             request = request.header("authorization", format!("Bearer {token}"));
         }
+        if let Some(origin) = &self.origin {
+            request = request.header("origin", origin);
+        }
         let response = request.send().await.context("no answer")?;
         let status = response.status();
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
-        Ok(Answer { status, media_type, text: response.text().await.context("the answer broke off")? })
+        // After a switch of protocols there is no body, and reading would wait for the socket's end.
+        let switched = status == StatusCode::SWITCHING_PROTOCOLS;
+        let text = if switched { String::new() } else { response.text().await.context("the answer broke off")? };
+        Ok(Answer { status, media_type, text })
     }
 }

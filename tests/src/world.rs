@@ -1,0 +1,263 @@
+//! A running server with a small organisation and a clock that the test moves: the start of most tests.
+//!
+//! The server runs in this process, on a real socket and a real database file, or as a process of its own for tests that
+//! kill it; import and invitations go through its commands. Everything is gone when a [`World`] is dropped.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use reqwest::StatusCode;
+use taiwa_server::{Server, config::Config};
+use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
+use tempfile::TempDir;
+
+use crate::{
+    clock::TestClock,
+    company::Company,
+    process::{ServerProcess, database_in},
+    rest::Rest,
+    seed::Seed,
+};
+
+/// What everybody's password is.
+pub const PASSWORD: &str = "晴れた日は歩いて行く 42";
+
+/// A server, its organisation and its time.
+pub struct World {
+    folder: TempDir,
+    host: Host,
+    clock: TestClock,
+    company: Company,
+    seed: Seed,
+}
+
+/// Where the server runs.
+enum Host {
+    Here(Server),
+    Process(ServerProcess),
+}
+
+impl World {
+    /// Opens a world for the test of this name, with the server in this process and under the test's clock.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn open(test: &str) -> Self {
+        let empty = Self::without_server(test).await.expect("the company is imported");
+        let clock = Arc::new(empty.clock.clone());
+        let config = Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            database: empty.database().to_string_lossy().into_owned(),
+            login_tries_per_minute: 1_000,
+            ..Config::default()
+        };
+        let server = Server::start(config, clock).await.expect("the server starts");
+        empty.with(Host::Here(server))
+    }
+
+    /// Opens a world whose server is a process of its own, under the machine's clock, that can be killed.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn open_as_process(test: &str) -> Self {
+        let empty = Self::without_server(test).await.expect("the company is imported");
+        let server = ServerProcess::start(empty.folder.path()).await.expect("the server starts");
+        empty.with(Host::Process(server))
+    }
+
+    async fn without_server(test: &str) -> Result<EmptyWorld> {
+        show_logs_if_asked();
+        let seed = Seed::of_this_run(test);
+        let folder = tempfile::Builder::new().prefix("taiwa-world-").tempdir()?;
+        let company = Company::small("sample");
+        company.import(folder.path()).await?;
+        Ok(EmptyWorld { folder, clock: TestClock::new(), company, seed })
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        match &self.host {
+            Host::Here(server) => server.address(),
+            Host::Process(server) => server.address(),
+        }
+    }
+
+    /// Kills the server with -9.
+    ///
+    /// # Panics
+    /// If it is no process of its own, or down.
+    pub fn kill_server(&mut self) {
+        self.process().kill().expect("the server is up");
+    }
+
+    /// Asks the server to end, and waits until it has.
+    ///
+    /// # Panics
+    /// If it is no process of its own, is down, or ends with a failure.
+    pub async fn stop_server(&mut self) {
+        self.process().stop().await.expect("the server ends well");
+    }
+
+    /// Starts the server again on the same data and port.
+    ///
+    /// # Panics
+    /// If it is no process of its own, or does not answer.
+    pub async fn restart_server(&mut self) {
+        self.process().restart().await.expect("the server starts again");
+    }
+
+    /// What a server that is a process has logged.
+    ///
+    /// # Panics
+    /// If it is no process of its own.
+    pub fn server_log(&mut self) -> String {
+        self.process().log()
+    }
+
+    fn process(&mut self) -> &mut ServerProcess {
+        match &mut self.host {
+            Host::Process(server) => server,
+            Host::Here(_) => panic!("this world was opened without open_as_process"),
+        }
+    }
+
+    /// The server's time.
+    pub fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    /// Everything random comes from this.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The organisation.
+    pub fn company(&self) -> &Company {
+        &self.company
+    }
+
+    /// Where the server's data lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The server's database file.
+    pub fn database(&self) -> PathBuf {
+        database_in(self.folder.path())
+    }
+
+    /// Gives a person another manager, by an import while the server runs.
+    ///
+    /// # Panics
+    /// If the import is refused.
+    pub async fn move_person(&mut self, person: &str, manager: &str) {
+        self.company.move_to(person, manager);
+        self.company.import(self.folder.path()).await.expect("the import is good");
+    }
+
+    /// A new sign-in of a person, by an invitation and plain REST.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn login(&self, person: &str) -> LoginResponse {
+        self.login_of(&self.company, person).await
+    }
+
+    /// A new sign-in of a person of another organisation of this server.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn login_of(&self, company: &Company, person: &str) -> LoginResponse {
+        self.try_login(company, person).await.expect("an invitation signs in")
+    }
+
+    /// A new sign-in of a person who has a password, by plain REST.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn password_login(&self, person: &str) -> LoginResponse {
+        let request = PasswordRequest {
+            organisation: Some(self.company.slug().to_owned()),
+            email: self.company.email(person),
+            password: Secret::new(PASSWORD),
+            device_name: format!("{person}の電話"),
+        };
+        let answer = Rest::new(self.address()).post("/v1/login/password", &request).await.expect("the server answers");
+        answer.into().expect("the password signs in")
+    }
+
+    async fn try_login(&self, company: &Company, person: &str) -> Result<LoginResponse> {
+        let link = company.invite(self.folder.path(), person).await?;
+        let request = InvitationRequest {
+            invitation: Secret::new(invitation_in(&link)?),
+            password: Secret::new(PASSWORD),
+            device_name: format!("{person}の電話"),
+        };
+        Rest::new(self.address()).post("/v1/login/invitation", &request).await?.into()
+    }
+
+    /// An access token of a person.
+    ///
+    /// # Panics
+    /// If signing in is refused.
+    pub async fn access_token(&self, person: &str) -> String {
+        self.login(person).await.tokens.access_token.expose().to_owned()
+    }
+
+    /// What the server answers to opening a sync socket with this bearer.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn socket_status(&self, token: &str) -> StatusCode {
+        Rest::new(self.address()).with_token(token).upgrade("/v1/sync").await.expect("the server answers").status
+    }
+
+    /// What the server answers to opening a sync socket with this ticket.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn ticket_status(&self, ticket: &str) -> StatusCode {
+        let path = format!("/v1/sync?ticket={ticket}");
+        Rest::new(self.address()).upgrade(&path).await.expect("the server answers").status
+    }
+}
+
+/// A world before its server starts.
+struct EmptyWorld {
+    folder: TempDir,
+    clock: TestClock,
+    company: Company,
+    seed: Seed,
+}
+
+impl EmptyWorld {
+    fn database(&self) -> PathBuf {
+        database_in(self.folder.path())
+    }
+
+    fn with(self, host: Host) -> World {
+        let Self { folder, clock, company, seed } = self;
+        World { folder, host, clock, company, seed }
+    }
+}
+
+/// `TAIWA_TEST_LOG=debug` shows what the server and phones of this process log.
+fn show_logs_if_asked() {
+    if let Ok(filter) = std::env::var("TAIWA_TEST_LOG") {
+        // Another test of this process may have begun already.
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    }
+}
+
+/// The secret in an invitation link.
+///
+/// # Errors
+/// If the link holds none.
+pub fn invitation_in(link: &str) -> Result<&str> {
+    let (_, secret) = link.rsplit_once(['#', '=', '/']).context("an invitation link holds a secret")?;
+    Ok(secret)
+}
