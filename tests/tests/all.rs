@@ -2,9 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
+mod access;
+mod authors;
+mod bad_bodies;
+mod bad_frames;
+mod bad_tokens;
+mod convergence;
+mod damaged_files;
+mod encrypted;
 mod hub;
+mod killed_phone;
+mod killed_server;
+mod local_edits;
+mod login;
+mod organisations;
 mod phone_session;
 mod phone_sync;
+mod privacy;
+mod same_document;
 mod same_seed;
 mod server_edges;
+mod sources;
+mod stock_client;
 mod store_suite;
