@@ -101,7 +101,7 @@ impl OpenDocument {
     /// Takes a message of the server; what is returned is staged and has to be stored.
     pub(super) fn receive(&mut self, kind: SyncKind, data: &[u8]) -> Result<Vec<StoredChange>, Rejection> {
         self.heard = true;
-        let accepted = self.sync.receive(Server, kind, data)?;
+        let accepted = self.sync.receive_from_server(Server, kind, data)?;
         Ok(accepted.into_iter().map(|Accepted { change, .. }| change).collect())
     }
 

@@ -4,6 +4,8 @@
 //! what stock clients do loosely (foreign ephemeral messages, unknown frames) is ignored.
 
 use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -14,7 +16,8 @@ use futures_util::{Stream, StreamExt};
 use taiwa_shared::{
     ids::DocumentId,
     sync::{
-        document::SyncKind,
+        document::{InspectedMessage, SyncKind, UncheckedMessage, weigh},
+        rejection::Rejection,
         wire::{Frame, PROTOCOL_VERSION, PeerId, PeerMetadata, RenewalToken},
     },
 };
@@ -27,8 +30,8 @@ use super::{
     state::{Received, SessionKey},
 };
 
-/// Messages above this are checked on the blocking pool: 16 KiB are about 130 one-key changes at 4 µs each.
-const INLINE_BYTES: usize = 16 * 1024;
+/// Messages that weigh more are inspected on the blocking pool: 16 KiB are about 80 one-key changes at 4 µs each.
+const INLINE_WEIGHT: usize = 16 * 1024;
 
 /// Waits for the client to introduce itself, and answers.
 pub(super) async fn join(
@@ -181,7 +184,7 @@ async fn receive(
             None => return Ok(()),
         },
     };
-    let received = if data.len() > INLINE_BYTES {
+    let received = if weigh(&data) > INLINE_WEIGHT {
         let (hub, open) = (Arc::clone(hub), Arc::clone(&open));
         let work = tokio::task::spawn_blocking(move || stage(&hub, &open, key, kind, &data));
         work.await.map_err(|_| Closing::fault())?
@@ -205,7 +208,8 @@ async fn receive(
     }
 }
 
-/// Stages what a message brings; returns whether there is something to answer at once.
+/// Inspects a message and stages what it brings; returns whether there is something to answer at once. Only the last
+/// step, which costs little, holds the document up.
 fn stage(
     hub: &Shared,
     open: &Arc<OpenDocument>,
@@ -213,8 +217,12 @@ fn stage(
     kind: SyncKind,
     data: &[u8],
 ) -> Result<bool, Closing> {
+    let message = catch_unwind(AssertUnwindSafe(|| inspect(hub, open, key, kind, data))).map_err(|_| {
+        tracing::error!(document.id = %open.id, "inspecting a message panicked");
+        Closing::fault()
+    })??;
     let entered = hub.enter(open, |state| {
-        let received = state.receive(key, kind, data)?;
+        let received = state.receive(key, message)?;
         let is_new = received.staged.is_some() && state.enqueue();
         if let Some(staged) = received.staged {
             hub.committer.queue(open, staged, is_new);
@@ -227,6 +235,24 @@ fn stage(
         // Retired under us: everybody on it reconnects.
         Err(_) => Err(Closing::fault()),
     }
+}
+
+fn inspect<'a>(
+    hub: &Shared,
+    open: &Arc<OpenDocument>,
+    key: SessionKey,
+    kind: SyncKind,
+    data: &'a [u8],
+) -> Result<InspectedMessage<'a>, Closing> {
+    // Retired under us: everybody on it reconnects.
+    let fault = |_| Closing::fault();
+    let rejected = |rejection: Rejection| Closing::rejected(&rejection);
+    let takes_changes = hub.enter(open, |state| state.sync.takes_changes(key)).map_err(fault)?;
+    let message = UncheckedMessage::read(kind, data, takes_changes).map_err(rejected)?;
+    let known =
+        hub.enter(open, |state| message.hashes().filter(|hash| state.sync.knows(key, hash)).collect::<HashSet<_>>());
+    let known = known.map_err(fault)?;
+    message.inspect(|hash| known.contains(hash)).map_err(rejected)
 }
 
 async fn forward(

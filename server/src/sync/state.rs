@@ -14,7 +14,7 @@ use taiwa_shared::{
     ids::{DocumentId, UserId},
     sync::{
         chunks::{ActorId, ChangeHash, encode_log},
-        document::{DocumentSync, Outgoing, PeerRole, StageMark, SyncKind},
+        document::{DocumentSync, InspectedMessage, Outgoing, PeerRole, StageMark, SyncKind},
         rejection::Rejection,
     },
 };
@@ -167,9 +167,9 @@ impl State {
         self.used = Instant::now();
     }
 
-    /// Takes a sync message of a session and stages its changes.
-    pub(super) fn receive(&mut self, key: SessionKey, kind: SyncKind, data: &[u8]) -> Result<Received, Rejection> {
-        let accepted = self.sync.receive(key, kind, data)?;
+    /// Takes an inspected message of a session and stages its changes.
+    pub(super) fn receive(&mut self, key: SessionKey, message: InspectedMessage<'_>) -> Result<Received, Rejection> {
+        let accepted = self.sync.admit(key, message)?;
         let mut new = Unstored::default();
         for accepted in accepted {
             let header = accepted.change.header;
@@ -183,9 +183,10 @@ impl State {
             // A copy of its own: a slice would keep the whole received message in memory.
             self.staged.push((header.hash, Bytes::copy_from_slice(&accepted.change.bytes)));
         }
+        let received = Received { staged: (new.changes > 0).then_some(new), answer: self.sync.wants_to_send(key) };
+        // Last: after a panic, what is counted here is subtracted from what the caller counted, which is nothing yet.
         self.unstored = self.unstored + new;
-        let staged = (new.changes > 0).then_some(new);
-        Ok(Received { staged, answer: self.sync.wants_to_send(key) })
+        Ok(received)
     }
 
     /// Notes that the document is in the queue of the next commit; false if it was already.

@@ -17,6 +17,18 @@ pub const MAX_HASHES: usize = 256;
 /// `have` entries of a message: stock clients send one.
 pub const MAX_HAVES: usize = 4;
 
+/// 4 MiB: what the changes of one message may inflate to. A full frame of keystrokes is not deflated at all; text
+/// deflates to a third.
+pub const MAX_MESSAGE_CHANGE_BYTES: usize = 4 * MAX_FRAME_BYTES;
+
+/// Operations and predecessors of one message together, about 0.1 s of checking. A client that was offline for days
+/// sends some 10 000; a manuscript of 200 000 characters pasted in parts still passes.
+pub const MAX_MESSAGE_OPERATIONS: u64 = 250_000;
+
+/// 8 MiB: key texts of one message, each as often as operations name it. A run length names one of 200 KB five
+/// thousand times in a change of 250 KB; ours have up to 40 bytes.
+pub const MAX_MESSAGE_KEY_BYTES: u64 = 8 * 1024 * 1024;
+
 /// Bloom filter bits per entry: what every known client sends. Zero makes Automerge 0.12 divide by zero.
 pub const BLOOM_BITS_PER_ENTRY: u64 = 10;
 

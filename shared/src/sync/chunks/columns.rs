@@ -38,10 +38,15 @@ pub(crate) const KNOWN: [u32; 14] = [
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) rows: u64,
-    /// For a column of counts: their sum.
+    /// For a column of counts: their sum; for one of texts: their bytes.
     pub(crate) sum: u64,
-    /// The largest value.
+    /// The largest value, or the bytes of the longest text.
     pub(crate) largest: u64,
+}
+
+/// Whether a column holds texts: keys and names of marks.
+pub(crate) fn holds_texts(spec: u32) -> bool {
+    spec & 7 == 5
 }
 
 /// Whether a column holds numbers of actors.
@@ -58,7 +63,7 @@ pub(crate) fn rows(spec: u32, column: &[u8]) -> Option<Rows> {
         0..=2 | 6 => run_lengths(column, |r| r.unsigned()),
         3 => run_lengths(column, |r| r.signed().map(|_| 0)),
         4 => booleans(column),
-        5 => run_lengths(column, |r| r.prefixed().map(|_| 0)),
+        5 => run_lengths(column, |r| r.prefixed().map(|text| text.len() as u64)),
         _ => Some(Rows::default()),
     }
 }

@@ -176,6 +176,14 @@ impl<'a> ParsedChange<'a> {
         Ok(Self { plain, ..parsed })
     }
 
+    /// Reads a plain chunk without verifying its hash, which stays zero; `None` if it is deflated or malformed.
+    pub(crate) fn peek(chunk: &'a [u8]) -> Option<Self> {
+        let frame = ChunkFrame::read(chunk).ok().filter(|frame| frame.kind == TYPE_CHANGE)?;
+        let start = frame.body.start;
+        let parsed = read_body(&chunk[frame.body], start, ChangeHash([0; 32]))?;
+        Some(Self { plain: Cow::Borrowed(chunk), ..parsed })
+    }
+
     /// The bytes of a column.
     pub(crate) fn column(&self, column: &Column) -> &[u8] {
         &self.plain[column.range.clone()]

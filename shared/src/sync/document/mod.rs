@@ -4,6 +4,7 @@
 //! next change is checked, but nothing that mentions them leaves before [`DocumentSync::commit`], which the caller
 //! calls when the store has them on disk. Holds headers only; the caller keeps the bytes.
 
+mod inspect;
 mod open;
 mod receive;
 
@@ -20,6 +21,8 @@ use super::{
     runs::Runs,
 };
 use crate::ids::{HeadsDigest, UserId};
+
+pub use inspect::{InspectedMessage, UncheckedMessage, weigh};
 
 /// What a peer may do with the document. Without any access it is not connected at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,20 +1,21 @@
 //! Taking in a peer's message: everything or nothing of it.
 //!
-//! Order: the message's own limits, each change by itself, each change against the graph, then what the message says
-//! about the peer. A change that waits for a dependency is parked; whoever brings the dependency releases it.
+//! Order: the message's own limits and each change by itself (`inspect`, which needs no document), each change against
+//! the graph, then what the message says about the peer. A change that waits for a dependency is parked; whoever brings the dependency releases it.
 
 use std::{collections::HashMap, hash::Hash};
 
-use super::{Accepted, DocumentSync, PeerAccess, SyncKind, open::known_deps};
+use super::{
+    Accepted, DocumentSync, InspectedMessage, PeerAccess, SyncKind, UncheckedMessage, inspect::Budget, open::known_deps,
+};
 use crate::{
     ids::UserId,
     sync::{
-        chunks::ActorId,
+        chunks::{ActorId, ChangeHash},
         exchange::{Exchange, Received},
         graph::{Graph, Index},
         guard::{self, Inspected},
         limits::{MAX_GRAPH_STEPS, MAX_HEADS},
-        message::Incoming,
         rejection::Rejection,
     },
 };
@@ -23,12 +24,63 @@ use crate::{
 const RUNS_BEFORE_SWEEP: usize = 64;
 
 impl<P: Copy + Eq + Hash> DocumentSync<P> {
-    /// Takes a sync message: checks it and stages its changes. What is returned has to be stored, then committed;
-    /// changes may belong to an earlier message (of another peer, too) that waited for a dependency.
+    /// Takes a sync message: inspects it and admits it, as [`Self::admit`] does.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn receive(&mut self, peer: P, kind: SyncKind, data: &[u8]) -> Result<Vec<Accepted>, Rejection> {
+        self.receive_within(Budget::Client, peer, kind, data)
+    }
+
+    /// As [`Self::receive`], for a phone's messages from its server: a server sends on what clients made, so several
+    /// clients' worth may come together.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn receive_from_server(&mut self, peer: P, kind: SyncKind, data: &[u8]) -> Result<Vec<Accepted>, Rejection> {
+        self.receive_within(Budget::Server, peer, kind, data)
+    }
+
+    fn receive_within(
+        &mut self,
+        budget: Budget,
+        peer: P,
+        kind: SyncKind,
+        data: &[u8],
+    ) -> Result<Vec<Accepted>, Rejection> {
+        if let Some(rejection) = self.doomed.remove(&peer) {
+            return Err(rejection);
+        }
+        let message = UncheckedMessage::read_within(budget, kind, data, self.takes_changes(peer))
+            .and_then(|message| message.inspect(|hash| self.knows(peer, hash)));
+        match message {
+            Ok(message) => self.admit(peer, message),
+            Err(rejection) if self.is_connected(peer) => {
+                self.disconnect(peer);
+                Err(rejection)
+            }
+            Err(_) => Err(Rejection::NotConnected),
+        }
+    }
+
+    /// Whether the changes that a peer sends are looked at.
+    pub fn takes_changes(&self, peer: P) -> bool {
+        self.sessions.get(&peer).is_some_and(|exchange| exchange.role().access == PeerAccess::Write)
+    }
+
+    /// Whether a peer that sends this change brings nothing new: it is here, or waits for a dependency.
+    pub fn knows(&self, peer: P, hash: &ChangeHash) -> bool {
+        let is_parked = |exchange: &Exchange| exchange.parked.contains(hash);
+        self.graph.find(hash).is_some() || self.sessions.get(&peer).is_some_and(is_parked)
+    }
+
+    /// Takes an inspected message: checks its changes against the graph and stages them. What is returned has to be
+    /// stored, then committed; changes may belong to an earlier message (of another peer, too) that waited for a
+    /// dependency.
     ///
     /// # Errors
     /// [`Rejection`]: nothing of the message was kept and the peer's session is over; close the connection.
-    pub fn receive(&mut self, peer: P, kind: SyncKind, data: &[u8]) -> Result<Vec<Accepted>, Rejection> {
+    pub fn admit(&mut self, peer: P, message: InspectedMessage<'_>) -> Result<Vec<Accepted>, Rejection> {
         if let Some(rejection) = self.doomed.remove(&peer) {
             return Err(rejection);
         }
@@ -37,7 +89,7 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         let start = self.graph.staged();
         let mut accepted = Vec::new();
         let mut staging = Staging::new(&mut self.graph, &self.bindings, &mut accepted);
-        if let Err(rejection) = staging.take_in(&mut exchange, kind, data) {
+        if let Err(rejection) = staging.take_in(&mut exchange, message) {
             self.graph.truncate(start);
             self.runs.forget_peer(peer);
             return Err(rejection);
@@ -99,15 +151,17 @@ impl<'a> Staging<'a> {
         Self { graph, bindings, accepted, steps: MAX_GRAPH_STEPS }
     }
 
-    fn take_in(&mut self, exchange: &mut Exchange, kind: SyncKind, data: &[u8]) -> Result<(), Rejection> {
-        let message = Incoming::read(data)?;
+    fn take_in(&mut self, exchange: &mut Exchange, inspected: InspectedMessage<'_>) -> Result<(), Rejection> {
+        let InspectedMessage { message, kind, changes } = inspected;
         let mut brought_news = false;
-        if message.has_chunks && exchange.role().access == PeerAccess::Write {
-            for chunk in message.chunks()? {
-                let is_known = |hash: &_| self.graph.find(hash).is_some() || exchange.parked.contains(hash);
-                if let Some(inspected) = guard::inspect(chunk, is_known)? {
+        // Access may have been lessened since the message was read.
+        if exchange.role().access == PeerAccess::Write {
+            for change in changes {
+                let hash = &change.change.header.hash;
+                // Others may have brought it since the message was inspected.
+                if self.graph.find(hash).is_none() && !exchange.parked.contains(hash) {
                     brought_news = true;
-                    self.settle(exchange, vec![inspected])?;
+                    self.settle(exchange, vec![change])?;
                 }
             }
         }

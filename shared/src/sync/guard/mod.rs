@@ -12,7 +12,7 @@ use automerge::Change;
 
 use super::{
     chunks::{
-        ActorId, ChangeHash, ChunkError, StoredChange, columns,
+        ActorId, ChunkError, StoredChange, columns,
         format::{self, AuthorField, ParsedChange},
     },
     document::Authors,
@@ -40,26 +40,50 @@ pub(crate) struct Admission {
     pub(crate) binds_actor: bool,
 }
 
-/// Checks one chunk by itself; `None` if it `is_known`, which the hash tells before anything else is looked at.
-pub(crate) fn inspect(
-    chunk: &[u8],
-    is_known: impl FnOnce(&ChangeHash) -> bool,
-) -> Result<Option<Inspected>, Rejection> {
-    let parsed = ParsedChange::read(chunk).map_err(|error| match error {
+/// What a change claims to hold, which is what checking it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claims {
+    /// Operations and predecessors.
+    pub(crate) operations: u64,
+    /// Texts, each as often as operations name it.
+    pub(crate) key_bytes: u64,
+}
+
+/// Takes one chunk apart and verifies its hash; nothing is decoded.
+pub(crate) fn read(chunk: &[u8]) -> Result<ParsedChange<'_>, Rejection> {
+    ParsedChange::read(chunk).map_err(|error| match error {
         ChunkError::TooLarge(what) => Rejection::TooMuch(what),
         ChunkError::NotAChange(0) => Rejection::DocumentChunk,
         ChunkError::Checksum => Rejection::Malformed("checksum of a change"),
         _ => Rejection::Malformed("change chunk"),
-    })?;
-    if is_known(&parsed.header.hash) {
-        return Ok(None);
+    })
+}
+
+/// Counts what a change claims, one step per run.
+pub(crate) fn claims(parsed: &ParsedChange<'_>) -> Result<Claims, Rejection> {
+    let (mut rows, mut predecessors, mut key_bytes) = (parsed.operations, 0, 0u64);
+    for column in &parsed.columns {
+        let total = columns::rows(column.spec, parsed.column(column)).ok_or(Rejection::Malformed("column"))?;
+        match column.spec {
+            columns::PREDECESSOR_ACTOR | columns::PREDECESSOR_COUNTER => predecessors = total.rows.max(predecessors),
+            columns::PREDECESSOR_COUNT => predecessors = total.sum.max(predecessors),
+            _ => rows = total.rows.max(rows),
+        }
+        if columns::holds_texts(column.spec) {
+            key_bytes = key_bytes.saturating_add(total.sum);
+        }
     }
+    Ok(Claims { operations: rows.saturating_add(predecessors), key_bytes })
+}
+
+/// Checks one change by itself.
+pub(crate) fn inspect(chunk: &[u8], parsed: ParsedChange<'_>) -> Result<Inspected, Rejection> {
     check_sizes(&parsed)?;
     check_columns(&parsed)?;
     let hash = parsed.header.hash;
     check_operations(&parsed).map_err(|fault| Rejection::Change { hash, fault })?;
     let ParsedChange { header, author, other_actors, .. } = parsed;
-    Ok(Some(Inspected { change: StoredChange { header, bytes: format::own(chunk) }, author, other_actors }))
+    Ok(Inspected { change: StoredChange { header, bytes: format::own(chunk) }, author, other_actors })
 }
 
 fn check_sizes(parsed: &ParsedChange<'_>) -> Result<(), Rejection> {

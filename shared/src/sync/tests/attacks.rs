@@ -14,8 +14,11 @@ use std::{io::Write, num::NonZeroU64};
 use super::{Hub, Seeded, document, edit, type_key, user, writer};
 use crate::sync::{
     chunks::{ActorId, StoredChange, format::write_unsigned},
-    document::{Authors, PeerAccess, PeerRole, SyncKind},
-    limits::{MAX_CHANGE_OPS, MAX_HASHES, MAX_MISSING, MAX_PARKED_CHANGES},
+    document::{Authors, PeerAccess, PeerRole, SyncKind, UncheckedMessage, weigh},
+    limits::{
+        MAX_CHANGE_OPS, MAX_FRAME_BYTES, MAX_HASHES, MAX_MESSAGE_CHANGE_BYTES, MAX_MESSAGE_KEY_BYTES,
+        MAX_MESSAGE_OPERATIONS, MAX_MISSING, MAX_PARKED_CHANGES,
+    },
     rejection::{ChangeFault, Rejection},
 };
 
@@ -245,6 +248,77 @@ fn a_deflated_change_is_not_inflated_beyond_the_cap() {
     trailing[9] += 3;
     trailing.splice(at..at, [1, 2, 3]);
     assert_eq!(scene().refuses_chunk(trailing), Rejection::Malformed("change chunk"));
+}
+
+/// As many chunks of a few bytes as the budget of a message needs to be exceeded.
+fn many_times(chunk: &[u8], each: usize, budget: usize) -> Vec<u8> {
+    let data = message(vec![chunk.to_vec(); budget / each + 1]);
+    assert!(data.len() < MAX_FRAME_BYTES, "it would not even fit into a frame: {}", data.len());
+    data
+}
+
+#[test]
+fn what_fits_into_a_frame_is_refused_if_all_of_it_together_costs_too_much() {
+    let dep = scene().hub.sync.heads()[0];
+    let started = std::time::Instant::now();
+    // Each of these is within the limits of a change, and known after the first, so that nothing is ever decoded.
+    let zeros = vec![0; 200 * 1024];
+    let large = chunk(2, &body(dep, &[(66, &run_of(1, 1)), (87, &zeros)]));
+    let data = many_times(&large, zeros.len(), MAX_MESSAGE_CHANGE_BYTES);
+    assert!(weigh(&data) > data.len() && weigh(&data) >= MAX_MESSAGE_CHANGE_BYTES);
+    assert_eq!(scene().refuses(&data), Rejection::TooMuch("bytes of a message's changes"));
+
+    let busy = chunk(1, &body(dep, &[(66, &run_of(MAX_CHANGE_OPS as i64, 1))]));
+    let data = many_times(&busy, MAX_CHANGE_OPS as usize, MAX_MESSAGE_OPERATIONS as usize);
+    assert!(weigh(&data) > MAX_MESSAGE_OPERATIONS as usize, "a small message that is not checked inline");
+    assert_eq!(scene().refuses(&data), Rejection::TooMuch("operations of a message"));
+
+    let predecessors: [(u32, &[u8]); 2] = [(66, &run_of(1, 3)), (112, &[1, 0xa0, 0x9c, 1])];
+    let data = many_times(&chunk(1, &body(dep, &predecessors)), 20_000, MAX_MESSAGE_OPERATIONS as usize);
+    assert_eq!(scene().refuses(&data), Rejection::TooMuch("operations of a message"));
+
+    // One change of 100 KB whose single long key is named by each of its operations.
+    let (mut keys, long) = (run_of(MAX_CHANGE_OPS as i64, 0), vec![b'k'; 100_000]);
+    keys.pop();
+    write_unsigned(&mut keys, long.len() as u64);
+    keys.extend(long);
+    let named = chunk(1, &body(dep, &[(21, &keys), (66, &run_of(MAX_CHANGE_OPS as i64, 1))]));
+    assert!(weigh(&message(vec![named.clone()])) > MAX_MESSAGE_KEY_BYTES as usize);
+    assert_eq!(scene().refuses_chunk(named), Rejection::TooMuch("keys of a message"));
+    assert!(started.elapsed().as_secs() < 10, "counting takes time with what is claimed");
+}
+
+#[test]
+fn an_offline_upload_of_a_full_frame_is_accepted() {
+    let mut one = scene();
+    let before = one.attacker.get_heads();
+    for n in 0..7_000 {
+        type_key(&mut one.attacker, if n % 50 == 0 { "長い休みのあとで" } else { "あ" });
+    }
+    let data = message(changes_since(&mut one.attacker, &before));
+    assert!(data.len() > MAX_FRAME_BYTES / 2 && data.len() < MAX_FRAME_BYTES, "{}", data.len());
+    assert_eq!(one.hub.receive(ATTACKER, &data), Ok(7_000));
+
+    // A manuscript pasted in parts, each of which deflates to little.
+    let mut one = scene();
+    let before = one.attacker.get_heads();
+    for _ in 0..100 {
+        type_key(&mut one.attacker, &"対話と沈黙と".repeat(300));
+    }
+    let data = message(changes_since(&mut one.attacker, &before));
+    assert_eq!(one.hub.receive(ATTACKER, &data), Ok(100));
+}
+
+#[test]
+fn a_message_that_was_inspected_before_access_was_lessened_brings_nothing() {
+    let mut one = scene();
+    let data = message(vec![one.honest().raw_bytes().to_vec()]);
+    let read = UncheckedMessage::read(SyncKind::Sync, &data, one.hub.sync.takes_changes(ATTACKER)).unwrap();
+    let inspected = read.inspect(|_| false).unwrap();
+    assert_eq!(inspected.size().0, 1);
+    one.hub.sync.set_role(ATTACKER, PeerRole { access: PeerAccess::Read, authors: Authors::Only(user(2)) });
+    assert_eq!(one.hub.sync.admit(ATTACKER, inspected), Ok(vec![]));
+    assert!(!one.hub.sync.has_staged());
 }
 
 #[test]
