@@ -61,7 +61,7 @@ create table sight (
     rev bigint not null,
     primary key (organisation, person, pair)
 );
-create index sight_pair on sight (organisation, pair);
+create index sight_pair on sight (organisation, pair, person);
 
 create table meeting (
     organisation uuid not null references organisation (id),

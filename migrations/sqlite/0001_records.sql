@@ -61,7 +61,7 @@ create table sight (
     rev integer not null,
     primary key (organisation, person, pair)
 ) strict;
-create index sight_pair on sight (organisation, pair);
+create index sight_pair on sight (organisation, pair, person);
 
 create table meeting (
     organisation blob not null references organisation (id),

@@ -6,3 +6,5 @@ create index sight_rev on sight (organisation, rev);
 create index meeting_rev on meeting (organisation, rev);
 create index document_rev on document (organisation, rev);
 create index author_rev on author (organisation, rev);
+-- The line index covers open pairs only, and a changed person concerns the closed ones too.
+create index pair_member on pair (organisation, member);

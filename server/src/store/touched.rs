@@ -12,7 +12,11 @@ use super::{Store, StoreError};
 statements! {
     TOUCHED = "select x.id from person x where x.organisation = $1 and x.rev > $2
         union select s.person from person x
-            join pair p on p.organisation = x.organisation and (p.member = x.id or p.manager = x.id)
+            join pair p on p.organisation = x.organisation and p.member = x.id
+            join sight s on s.organisation = p.organisation and s.pair = p.id
+            where x.organisation = $1 and x.rev > $2
+        union select s.person from person x
+            join pair p on p.organisation = x.organisation and p.manager = x.id
             join sight s on s.organisation = p.organisation and s.pair = p.id
             where x.organisation = $1 and x.rev > $2
         union select s.person from sight s where s.organisation = $1 and s.rev > $2
