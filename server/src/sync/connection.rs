@@ -69,6 +69,10 @@ impl Closing {
     pub(super) fn replaced() -> Self {
         Self::new(4409, "the same peer connected again")
     }
+    /// The same sign-in has opened too many newer ones.
+    pub(super) fn crowded_out() -> Self {
+        Self::new(4409, "this sign-in has too many connections: the oldest is closed")
+    }
     /// A phone with years of documents may get here: on a new connection it joins only what changed meanwhile.
     pub(super) fn too_many_documents() -> Self {
         Self::new(4409, "too many documents on one connection: reconnect")

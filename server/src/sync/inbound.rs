@@ -110,9 +110,10 @@ fn introduce(
     if !versions.iter().any(|version| version == PROTOCOL_VERSION) {
         return Err(Closing::hostile("no common protocol version: this server speaks \"1\""));
     }
-    if !connection.bind_peer(peer, metadata.taiwa) || !hub.roster.bind(peer, connection) {
-        return Err(Closing::hostile("this peer id belongs to another connection"));
+    if !connection.bind_peer(peer, metadata.taiwa) {
+        return Err(Closing::hostile("this connection has another peer id"));
     }
+    hub.roster.bind(peer, connection)?;
     connection.outbox.control(Frame::Peer {
         sender: hub.name.clone(),
         target: peer.clone(),

@@ -13,6 +13,12 @@ use taiwa_shared::{
 
 use super::connection::{Closing, Connection};
 
+/// Sockets of one sign-in: a phone has one, a browser one per window. Of more, the oldest is closed, because it is the
+/// one that probably broke without our noticing, and the newest is the one that somebody looks at.
+const MAX_SOCKETS_PER_DEVICE: usize = 8;
+/// With the id of the device behind it, the peer id of a phone.
+const PHONE_PREFIX: &str = "taiwa-";
+
 /// All connections, by organisation.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
@@ -29,25 +35,33 @@ impl Roster {
     pub(super) fn add(&self, connection: &Arc<Connection>) {
         let mut members = self.members();
         let organisation = members.entry(connection.principal.organisation).or_default();
-        organisation.connections.entry(connection.principal.user).or_default().push(Arc::clone(connection));
+        let theirs = organisation.connections.entry(connection.principal.user).or_default();
+        theirs.push(Arc::clone(connection));
+        let of_device = || theirs.iter().filter(|listed| listed.principal.device == connection.principal.device);
+        let too_many = of_device().count().saturating_sub(MAX_SOCKETS_PER_DEVICE);
+        of_device().take(too_many).for_each(|oldest| oldest.close(Closing::crowded_out()));
     }
 
-    /// Gives a peer id to a connection; false if somebody else is connected under it. An older connection of the same
-    /// sign-in is closed: it is the one that broke without our noticing.
-    pub(super) fn bind(&self, peer: &PeerId, connection: &Arc<Connection>) -> bool {
+    /// Gives a peer id to a connection, unless it is that of another phone or somebody else is connected under it. An
+    /// older connection of the same sign-in is closed: it is the one that broke without our noticing.
+    pub(super) fn bind(&self, peer: &PeerId, connection: &Arc<Connection>) -> Result<(), Closing> {
+        let phone = peer.as_str().strip_prefix(PHONE_PREFIX).and_then(|device| device.parse::<DeviceId>().ok());
+        if phone.is_some_and(|device| device != connection.principal.device) {
+            return Err(Closing::hostile("this peer id is kept for the phone with this device id"));
+        }
         let mut members = self.members();
         let organisation = members.entry(connection.principal.organisation).or_default();
         if let Some(older) = organisation.peers.get(peer) {
             let (theirs, ours) = (&older.principal, &connection.principal);
             if (theirs.user, theirs.device) != (ours.user, ours.device) {
-                return false;
+                return Err(Closing::hostile("this peer id belongs to another connection"));
             }
             if older.id != connection.id {
                 older.close(Closing::replaced());
             }
         }
         organisation.peers.insert(peer.clone(), Arc::clone(connection));
-        true
+        Ok(())
     }
 
     pub(super) fn remove(&self, connection: &Connection) {
@@ -116,5 +130,53 @@ impl Roster {
 
     fn members(&self) -> MutexGuard<'_, HashMap<OrganisationId, Members>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taiwa_shared::domain::people::Role;
+
+    use super::*;
+    use crate::{records::access::Principal, sync::access::AccessVersions};
+
+    fn connection(id: u64, user: u8, device: u8) -> Arc<Connection> {
+        let organisation = OrganisationId::from_bytes([1; 16]);
+        let principal = Principal {
+            organisation,
+            user: UserId::from_bytes([user; 16]),
+            device: DeviceId::from_bytes([device; 16]),
+            role: Role::Member,
+            expires: Timestamp::from_millis(i64::MAX),
+        };
+        Arc::new(Connection::new(id, principal, AccessVersions::default().of(organisation)))
+    }
+
+    #[test]
+    fn the_peer_id_of_a_phone_is_kept_for_it() {
+        let roster = Roster::default();
+        let (mine, squatter) = (connection(1, 1, 1), connection(2, 2, 2));
+        let phone = PeerId::new(format!("taiwa-{}", mine.principal.device)).unwrap();
+        let refused = roster.bind(&phone, &squatter).unwrap_err();
+        assert!(refused.hostile && refused.message.contains("kept for the phone"), "{refused:?}");
+        roster.bind(&phone, &mine).unwrap();
+        roster.bind(&PeerId::new("taiwa-web").unwrap(), &squatter).unwrap();
+        let taken = roster.bind(&PeerId::new("taiwa-web").unwrap(), &mine).unwrap_err();
+        assert!(taken.message.contains("another connection"), "{taken:?}");
+    }
+
+    #[tokio::test]
+    async fn the_oldest_of_too_many_sockets_of_a_sign_in_is_closed() {
+        let roster = Roster::default();
+        let all: Vec<_> = (0..=8).map(|id| connection(id, 1, 1)).collect();
+        let other = connection(9, 1, 2);
+        for connection in all.iter().chain([&other]) {
+            roster.add(connection);
+        }
+        assert_eq!(all[0].closed().await, Closing::crowded_out());
+        for connection in all[1..].iter().chain([&other]) {
+            let closed = tokio::time::timeout(std::time::Duration::ZERO, connection.closed()).await;
+            assert!(closed.is_err(), "{}", connection.id);
+        }
     }
 }
