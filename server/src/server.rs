@@ -104,7 +104,7 @@ impl Server {
         let auth = Auth::new(store.clone(), bus.clone(), Arc::clone(&clock), tokens);
         let verifier = auth.clone();
         let verify = Arc::new(move |token: &str| verifier.identity_in_token(token).map(principal_of));
-        let hub = Hub::start(store.clone(), bus.clone(), Arc::clone(&clock), verify, limits);
+        let hub = Hub::start(store.for_hub(), bus.clone(), Arc::clone(&clock), verify, limits);
 
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();

@@ -40,6 +40,9 @@ impl Auth {
     pub async fn refresh(&self, request: &RefreshRequest) -> Result<Tokens, AuthError> {
         let hash = hash_of(request.refresh_token.expose());
         let now = self.clock.now();
+        if !self.store.knows_token(&hash).await? {
+            return Err(AuthError::SignInAgain);
+        }
         let mut tx = self.store.begin().await?;
         let token = tx.present_token(&hash).await?.ok_or(AuthError::SignInAgain)?;
         if token.revoked || !token.active || now >= token.expires {

@@ -38,8 +38,12 @@ impl Auth {
     /// # Errors
     /// [`AuthError::TokenInvalid`], [`AuthError::Store`].
     pub async fn burn_ticket(&self, ticket: &str) -> Result<Identity, AuthError> {
+        let hash = hash_of(ticket);
+        if !self.store.has_ticket(&hash).await? {
+            return Err(AuthError::TokenInvalid);
+        }
         let mut tx = self.store.begin().await?;
-        let row = tx.burn_ticket(&hash_of(ticket)).await?.ok_or(AuthError::TokenInvalid)?;
+        let row = tx.burn_ticket(&hash).await?.ok_or(AuthError::TokenInvalid)?;
         tx.commit().await?;
         if self.clock.now() >= row.expires {
             return Err(AuthError::TokenInvalid);

@@ -25,6 +25,7 @@ statements! {
     REVOKE_DEVICE = "update device set revoked = $3 where organisation = $1 and id = $2 and revoked is null";
     ADD_TICKET = "insert into socket_ticket (hash, organisation, device, expires, principal_expires)
         values ($1, $2, $3, $4, $5)";
+    HAS_TICKET = "select count(*) from socket_ticket where hash = $1";
     BURN_TICKET = "delete from socket_ticket where hash = $1
         returning organisation, device, expires, principal_expires";
     COUNT_TRY = "insert into login_lock (key, failures, locked_until, tried) values ($1, 1, 0, $2)
@@ -100,6 +101,16 @@ impl Store {
         let row: Option<(Uuid, String)> =
             on!(read self, |c| sqlx::query_as(DEVICE).bind(organisation).bind(id).fetch_optional(c).await)?;
         row.map(|(person, role)| Ok((UserId::from_uuid(person), role_of(&role)?))).transpose()
+    }
+
+    /// Whether a socket ticket was given out and not burned: asked first, so that guesses keep no writer busy.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn has_ticket(&self, hash: &SecretHash) -> Result<bool, StoreError> {
+        let hash = hash.as_slice();
+        let count: i64 = on!(read self, |c| sqlx::query_scalar(HAS_TICKET).bind(hash).fetch_one(c).await)?;
+        Ok(count > 0)
     }
 
     /// Deletes what nobody can use any more.

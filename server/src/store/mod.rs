@@ -4,11 +4,18 @@
 //! are consts in `statements!` (so that a test prepares each one on both engines) and run through `on!`, which expands
 //! one body for each engine. Writes go through a [`Tx`]. Decides nothing about who may do what.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, timeout},
+};
 
 /// Runs one body against whichever engine is open.
 ///
@@ -66,10 +73,19 @@ pub mod touched;
 pub use error::StoreError;
 pub use open::ServerLock;
 
+/// Requests that write or wait for the writer at once. The hub is not among them, so that an edit waits for at most
+/// these few transactions, however many people sign in.
+const WRITING_REQUESTS: usize = 4;
+/// For this long the hub tries to begin a commit while the database is away; then its clients have to send again.
+const HUB_PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two tries.
+const HUB_RETRY: Duration = Duration::from_millis(250);
+
 /// The open database; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
+    for_hub: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +93,7 @@ struct Shared {
     db: Db,
     epoch: StoreEpoch,
     restored: Option<Timestamp>,
+    requests: Arc<Semaphore>,
 }
 
 /// The engine behind a store.
@@ -92,6 +109,7 @@ pub(crate) enum Db {
 #[derive(Debug)]
 pub struct Tx {
     inner: TxInner,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -105,6 +123,12 @@ impl Store {
         &self.shared.db
     }
 
+    /// The same database for the hub, whose transactions do not queue behind requests and are begun again while the
+    /// database is busy or away.
+    pub fn for_hub(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), for_hub: true }
+    }
+
     /// Begins a write transaction. On SQLite it waits for the one writer and holds it until the end.
     ///
     /// # Errors
@@ -112,11 +136,43 @@ impl Store {
     /// # Cancellation
     /// Dropping the future or the [`Tx`] rolls back.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let inner = match self.db() {
+        if !self.for_hub {
+            let turn = Arc::clone(&self.shared.requests).acquire_owned();
+            let turn = timeout(open::ACQUIRE_TIMEOUT, turn).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+            let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
+            return Ok(Tx { inner: self.begin_now().await?, _turn: Some(turn) });
+        }
+        let until = Instant::now() + HUB_PATIENCE;
+        loop {
+            match self.begin_now().await {
+                Ok(inner) => return Ok(Tx { inner, _turn: None }),
+                Err(error) if error.is_retryable() && Instant::now() < until => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the hub tries again to begin a commit");
+                    sleep(HUB_RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn begin_now(&self) -> Result<TxInner, StoreError> {
+        Ok(match self.db() {
             Db::Sqlite { write, .. } => TxInner::Sqlite(write.begin_with("begin immediate").await?),
             Db::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that only reads, in which every [`Tx`] function that reads can be called; it keeps no
+    /// writer waiting.
+    ///
+    /// # Errors
+    /// [`StoreError`] if no connection could be had.
+    pub async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        let inner = match self.db() {
+            Db::Sqlite { read, .. } => TxInner::Sqlite(read.begin().await?),
+            Db::Postgres(pool) => TxInner::Postgres(pool.begin_with("begin read only").await?),
         };
-        Ok(Tx { inner })
+        Ok(Tx { inner, _turn: None })
     }
 
     /// The life of this database; another one after a restore.

@@ -18,9 +18,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Db, Shared, Store, StoreError};
+use super::{Db, Shared, Store, StoreError, WRITING_REQUESTS};
 use crate::entropy::random;
 
 /// How long a SQLite statement waits for a lock that another process (an import) holds.
@@ -30,7 +31,7 @@ const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL; research/server.md measured batches on 8, and requests need some beside the hub.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Waiting for a free connection longer than this is an overload, which the caller reports.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// 64 MiB of 4 KiB pages: only if [`Store::checkpoint`] does not keep up does the writer move the log itself.
 const WRITER_CHECKPOINT_PAGES: &str = "16384";
 /// The log is cut back to this after a checkpoint.
@@ -53,10 +54,15 @@ impl Store {
         } else {
             open_sqlite(Path::new(url.strip_prefix("sqlite:").unwrap_or(url))).await?
         };
-        let made = Store { shared: Arc::new(Shared { db, epoch: StoreEpoch::from_bytes([0; 16]), restored: None }) };
+        let requests = Arc::new(Semaphore::new(WRITING_REQUESTS));
+        let with = |db, epoch, restored| {
+            let shared = Shared { db, epoch, restored, requests: Arc::clone(&requests) };
+            Store { shared: Arc::new(shared), for_hub: false }
+        };
+        let made = with(db, StoreEpoch::from_bytes([0; 16]), None);
         let (epoch, restored) = made.read_epoch(now).await?;
         let Shared { db, .. } = Arc::into_inner(made.shared).expect("nobody else has a clone yet");
-        Ok(Store { shared: Arc::new(Shared { db, epoch, restored }) })
+        Ok(with(db, epoch, restored))
     }
 
     async fn read_epoch(&self, now: Timestamp) -> Result<(StoreEpoch, Option<Timestamp>), StoreError> {

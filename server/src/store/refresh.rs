@@ -8,13 +8,14 @@ use taiwa_shared::{
 };
 use uuid::Uuid;
 
-use super::{StoreError, Tx, login::SecretHash, people::role_of};
+use super::{Store, StoreError, Tx, login::SecretHash, people::role_of};
 
 statements! {
     /// Writes nothing new: it locks the device's row, so that tokens of one device are presented one after another.
     LOCK_FAMILY = "update device set refreshed = refreshed
         where (organisation, id) in (select organisation, device from refresh_token where hash = $1)
         returning organisation, id, person, made, revoked";
+    IS_KNOWN = "select count(*) from refresh_token where hash = $1";
     TOKEN = "select state, parent, expires from refresh_token where hash = $1";
     PERSON = "select role, active from person where organisation = $1 and id = $2";
     KILL = "update refresh_token set state = 'dead'
@@ -71,6 +72,18 @@ struct FamilyRow {
     person: Uuid,
     made: i64,
     revoked: Option<i64>,
+}
+
+impl Store {
+    /// Whether a refresh token was ever given out and not forgotten: asked first, so that guesses keep no writer busy.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn knows_token(&self, hash: &SecretHash) -> Result<bool, StoreError> {
+        let hash = hash.as_slice();
+        let count: i64 = on!(read self, |c| sqlx::query_scalar(IS_KNOWN).bind(hash).fetch_one(c).await)?;
+        Ok(count > 0)
+    }
 }
 
 impl Tx {

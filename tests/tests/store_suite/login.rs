@@ -6,7 +6,7 @@ use taiwa_server::{
     auth::{AuthError, Identity},
     records::access::Principal,
 };
-use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
+use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, RefreshRequest, Secret};
 
 use super::fixture::{DAY, Fixture, MINUTE, PASSWORD};
 
@@ -19,6 +19,7 @@ super::on_both! {
     five_wrong_passwords_lock_known_and_unknown_people_alike;
     the_organisation_is_asked_for_only_where_there_are_several;
     an_access_token_ends_with_the_sign_in;
+    a_guess_does_not_wait_for_the_writer_and_requests_do_not_keep_the_hub_waiting;
 }
 
 fn with_password(email: &str, password: &str, organisation: Option<&str>) -> PasswordRequest {
@@ -155,4 +156,45 @@ async fn an_access_token_ends_with_the_sign_in(fixture: Fixture) {
     assert!(fixture.auth.identity(other.tokens.access_token.expose()).await.is_ok());
     fixture.clock.advance(11 * MINUTE);
     assert!(fixture.auth.identity(other.tokens.access_token.expose()).await.is_err());
+}
+
+async fn a_guess_does_not_wait_for_the_writer_and_requests_do_not_keep_the_hub_waiting(fixture: Fixture) {
+    let who = hanako(&fixture).await;
+    let login = fixture.sign_in(&who).await;
+    let identity = identity(&fixture, &login).await;
+    let writer = fixture.store.begin().await.unwrap();
+    let guess = RefreshRequest { refresh_token: Secret::new("guess") };
+    let soon = std::time::Duration::from_secs(4);
+    let refused = tokio::time::timeout(soon, fixture.auth.refresh(&guess)).await.expect("no writer is needed");
+    assert!(matches!(refused, Err(AuthError::SignInAgain)), "{refused:?}");
+    let refused = tokio::time::timeout(soon, fixture.auth.burn_ticket("guess")).await.expect("no writer is needed");
+    assert!(matches!(refused, Err(AuthError::TokenInvalid)), "{refused:?}");
+
+    // Thirty requests want the writer; the hub comes after the few that are in front of it, not after all.
+    let fixture = Arc::new(fixture);
+    let (done, mut written) = tokio::sync::mpsc::unbounded_channel();
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let (fixture, done) = (Arc::clone(&fixture), done.clone());
+        requests.spawn(async move {
+            fixture.auth.issue_ticket(&identity).await.unwrap();
+            done.send("request").unwrap();
+        });
+    }
+    let hub = fixture.store.for_hub();
+    let (polled, commit) = tokio::sync::oneshot::channel();
+    requests.spawn(async move {
+        polled.send(()).unwrap();
+        hub.begin().await.unwrap().commit().await.unwrap();
+        done.send("hub").unwrap();
+    });
+    commit.await.unwrap();
+    drop(writer);
+    requests.join_all().await;
+    let mut order = Vec::new();
+    while let Some(next) = written.recv().await {
+        order.push(next);
+    }
+    assert_eq!(order.len(), 31);
+    assert!(order.iter().position(|who| *who == "hub").unwrap() < 15, "{order:?}");
 }
