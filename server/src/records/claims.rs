@@ -1,7 +1,8 @@
 //! Claims: a phone tells the server of documents whose ids it derived by itself.
 //!
 //! The server derives the id again, checks that the person may know of it, and makes the record (and the meeting's).
-//! What is unknown, forbidden or not derivable is refused in one way. Claiming again changes nothing.
+//! What is unknown, forbidden, not derivable or too much is refused in one way. Claiming again changes nothing, and
+//! only a claim that makes a record takes the organisation's counter.
 
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use taiwa_shared::{
         ownership::{Access, DocumentKey},
         people::{Pair, PairState},
     },
+    ids::DocumentId,
     protocol::records::{ClaimOutcome, ClaimRequest, ClaimResponse, DocumentClaim},
     time::Timestamp,
 };
 
-use super::access::{Principal, access_to};
+use super::access::Principal;
 use crate::{
     bus::{Bus, News},
     store::{Store, StoreError, Tx},
@@ -25,8 +27,22 @@ use crate::{
 pub const MAX_CLAIMS: usize = 200;
 /// Documents of one pair: three per meeting, weekly for twelve years.
 pub const MAX_DOCUMENTS_PER_PAIR: i64 = 2_000;
+/// Documents that one person may open in a day (UTC): a manager who was away for a week stays far below, and nobody uses
+/// up the quota of a pair at once.
+pub const MAX_OPENED_PER_DAY: i64 = 300;
+/// A day of that count.
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 /// How far from now the slot of a claimed meeting may lie.
 const SLOT_WINDOW: Duration = Duration::from_secs(2 * 366 * 24 * 60 * 60);
+
+/// What the records say to a claim.
+enum Verdict {
+    Refused,
+    /// The document is there: its current generation.
+    Known(DocumentId, u32),
+    /// It may be made, and before it the meeting, if that is no record yet.
+    New(Option<Meeting>),
+}
 
 /// Answers each claim of `request`, which has at most [`MAX_CLAIMS`].
 ///
@@ -39,107 +55,114 @@ pub async fn claim(
     request: &ClaimRequest,
     now: Timestamp,
 ) -> Result<ClaimResponse, StoreError> {
-    if let Some(outcomes) = all_known(store, principal, &request.claims, now).await? {
-        return Ok(ClaimResponse { outcomes });
-    }
-    let mut tx = store.begin().await?;
-    let rev = tx.next_rev(principal.organisation).await?;
     let mut outcomes = Vec::with_capacity(request.claims.len());
-    let mut added = false;
-    for claim in &request.claims {
-        let (outcome, new) = answer(&mut tx, principal, claim, rev, now).await?;
-        outcomes.push(outcome);
-        added |= new;
+    let mut new: Vec<(usize, &DocumentClaim)> = Vec::new();
+    let mut reading = store.begin_reading().await?;
+    let mut may_open = MAX_OPENED_PER_DAY - reading.opened_by(principal.organisation, principal.user, day(now)).await?;
+    for (place, claim) in request.claims.iter().enumerate() {
+        outcomes.push(match judge(&mut reading, principal, claim, now).await? {
+            Verdict::Known(document, generation) => ClaimOutcome::Known { document, generation },
+            Verdict::New(_) if may_open > 0 => {
+                may_open -= 1;
+                new.push((place, claim));
+                ClaimOutcome::Refused
+            }
+            Verdict::New(_) | Verdict::Refused => ClaimOutcome::Refused,
+        });
     }
-    if added {
-        tx.commit().await?;
-        bus.publish(News::Records { organisation: principal.organisation, counter: rev });
+    drop(reading);
+    if !new.is_empty() {
+        open_new(store, bus, principal, &new, &mut outcomes, now).await?;
     }
     Ok(ClaimResponse { outcomes })
 }
 
-/// The usual case, a repeated claim, takes no lock.
-async fn all_known(
+/// Makes the records of claims that looked new a moment ago; judged again, as the counter is held only now.
+async fn open_new(
     store: &Store,
+    bus: &Bus,
     principal: &Principal,
-    claims: &[DocumentClaim],
+    claims: &[(usize, &DocumentClaim)],
+    outcomes: &mut [ClaimOutcome],
     now: Timestamp,
-) -> Result<Option<Vec<ClaimOutcome>>, StoreError> {
-    let mut outcomes = Vec::with_capacity(claims.len());
-    for claim in claims {
-        let document = claim.key.document_id(0);
-        match store.document(principal.organisation, document, principal.user).await? {
-            Some(row) if access_to(&row, principal.user, now) != Access::None => {
-                outcomes.push(ClaimOutcome::Known { document, generation: 0 });
+) -> Result<(), StoreError> {
+    let Principal { organisation, user, .. } = *principal;
+    let mut tx = store.begin().await?;
+    let rev = tx.next_rev(organisation).await?;
+    let before = tx.opened_by(organisation, user, day(now)).await?;
+    let mut opened = 0;
+    for (place, claim) in claims {
+        outcomes[*place] = match judge(&mut tx, principal, claim, now).await? {
+            Verdict::Known(document, generation) => ClaimOutcome::Known { document, generation },
+            Verdict::New(meeting) if before + opened < MAX_OPENED_PER_DAY => {
+                if let Some(meeting) = meeting {
+                    tx.add_meeting(organisation, &meeting, rev).await?;
+                }
+                let document = tx.add_document(organisation, &claim.key, 0, rev).await?;
+                opened += 1;
+                ClaimOutcome::Known { document, generation: 0 }
             }
-            _ => return Ok(None),
-        }
+            Verdict::New(_) | Verdict::Refused => ClaimOutcome::Refused,
+        };
     }
-    Ok(Some(outcomes))
+    if opened > 0 {
+        tx.set_opened_by(organisation, user, day(now), before + opened).await?;
+        tx.commit().await?;
+        bus.publish(News::Records { organisation, counter: rev });
+    }
+    Ok(())
 }
 
-/// The outcome of one claim, and whether it made a record.
-async fn answer(
+/// Decides on one claim; writes nothing.
+async fn judge(
     tx: &mut Tx,
     principal: &Principal,
     claim: &DocumentClaim,
-    rev: i64,
     now: Timestamp,
-) -> Result<(ClaimOutcome, bool), StoreError> {
-    const REFUSED: (ClaimOutcome, bool) = (ClaimOutcome::Refused, false);
+) -> Result<Verdict, StoreError> {
     let Principal { organisation, user, .. } = *principal;
     let pair = match claim.key.pair() {
         Some(pair) => match tx.pair(organisation, pair).await? {
             Some(pair) => Some(pair),
-            None => return Ok(REFUSED),
+            None => return Ok(Verdict::Refused),
         },
         None => None,
     };
     if claim.key.access(user, pair.as_ref(), now) == Access::None {
-        return Ok(REFUSED);
+        return Ok(Verdict::Refused);
     }
     let private = matches!(claim.key, DocumentKey::Private { .. } | DocumentKey::FieldNotes { .. });
     if let Some(pair) = pair.as_ref().filter(|_| !private)
         && !tx.sees(organisation, user, pair.id).await?
     {
-        return Ok(REFUSED);
+        return Ok(Verdict::Refused);
     }
     if let Some((document, generation)) = tx.current_document(organisation, &claim.key).await? {
-        return Ok((ClaimOutcome::Known { document, generation }, false));
+        return Ok(Verdict::Known(document, generation));
     }
-    if let Some(pair) = &pair {
-        let may_grow = private || pair.state == PairState::Open;
-        if !may_grow || tx.count_documents(organisation, pair.id).await? >= MAX_DOCUMENTS_PER_PAIR {
-            return Ok(REFUSED);
-        }
-        if !meeting_is_there(tx, principal, pair, claim, rev, now).await? {
-            return Ok(REFUSED);
-        }
+    let Some(pair) = pair else { return Ok(Verdict::New(None)) };
+    let may_grow = private || pair.state == PairState::Open;
+    if !may_grow || tx.count_documents(organisation, pair.id).await? >= MAX_DOCUMENTS_PER_PAIR {
+        return Ok(Verdict::Refused);
     }
-    let document = tx.add_document(organisation, &claim.key, 0, rev).await?;
-    Ok((ClaimOutcome::Known { document, generation: 0 }, true))
+    let Some(meeting) = claim.key.meeting() else { return Ok(Verdict::New(None)) };
+    Ok(match tx.pair_of_meeting(organisation, meeting).await? {
+        Some(owner) if owner == pair.id => Verdict::New(None),
+        Some(_) => Verdict::Refused,
+        None => planned(&pair, claim, now).map_or(Verdict::Refused, |meeting| Verdict::New(Some(meeting))),
+    })
 }
 
-/// Whether the claim's meeting is one of the pair's; makes the record of a slot that nobody had touched.
-async fn meeting_is_there(
-    tx: &mut Tx,
-    principal: &Principal,
-    pair: &Pair,
-    claim: &DocumentClaim,
-    rev: i64,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let Some(meeting) = claim.key.meeting() else { return Ok(true) };
-    if let Some(owner) = tx.pair_of_meeting(principal.organisation, meeting).await? {
-        return Ok(owner == pair.id);
-    }
-    let Some(slot) = claim.slot else { return Ok(false) };
+/// The meeting of a slot that nobody had touched, if the claim names the slot and the id follows from it.
+fn planned(pair: &Pair, claim: &DocumentClaim, now: Timestamp) -> Option<Meeting> {
+    let slot = claim.slot?;
     let planned = pair.cadence.meeting_in_slot(pair.id, slot);
     let starts = planned.starts_at();
     let in_window = starts > now.minus(SLOT_WINDOW) && starts < now.plus(SLOT_WINDOW);
-    if Meeting::id_of_slot(pair.id, slot) != meeting || !in_window {
-        return Ok(false);
-    }
-    tx.add_meeting(principal.organisation, &planned, rev).await?;
-    Ok(true)
+    let derived = claim.key.meeting() == Some(Meeting::id_of_slot(pair.id, slot));
+    (derived && in_window).then_some(planned)
+}
+
+fn day(now: Timestamp) -> i64 {
+    now.as_millis().div_euclid(DAY_MILLIS)
 }

@@ -11,7 +11,7 @@ use taiwa_shared::{
         ownership::DocumentKey,
         people::Pair,
     },
-    ids::{DocumentId, HeadsDigest, MeetingId, OrganisationId, PairId, UserId},
+    ids::{DocumentId, MeetingId, OrganisationId, PairId, UserId},
 };
 use uuid::Uuid;
 
@@ -32,8 +32,9 @@ statements! {
     ADD_DOCUMENT = "insert into document (organisation, id, root, generation, kind, pair, meeting, person, rev)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (organisation, id) do nothing";
     COUNT_OF_PAIR = "select count(*) from document where organisation = $1 and pair = $2";
-    SET_DIGEST = "update document set digest = $3, rev = $4
-        where organisation = $1 and id = $2 and (digest is null or digest <> $3)";
+    OPENED = "select opened from claimed where organisation = $1 and person = $2 and day = $3";
+    SET_OPENED = "insert into claimed (organisation, person, day, opened) values ($1, $2, $3, $4)
+        on conflict (organisation, person) do update set day = excluded.day, opened = excluded.opened";
     ADD_AUTHOR = "insert into author (organisation, document, actor, person, id, rev)
         values ($1, $2, $3, $4, $5, $6) on conflict (organisation, document, actor) do nothing";
     AUTHORS = "select actor, person from author where organisation = $1 and document = $2 order by actor";
@@ -171,38 +172,6 @@ impl Store {
             on!(read self, |c| sqlx::query_as(AUTHORS).bind(organisation).bind(id).fetch_all(c).await)?;
         Ok(rows.into_iter().map(|(actor, person)| (actor, UserId::from_uuid(person))).collect())
     }
-
-    /// Stores the head digests of documents that fell quiet, in one transaction per call; returns the organisation's
-    /// counter if a record changed, for the news.
-    ///
-    /// # Errors
-    /// [`StoreError`] if a statement failed; nothing is stored then.
-    pub async fn set_digests(
-        &self,
-        organisation: OrganisationId,
-        digests: &[(DocumentId, HeadsDigest)],
-    ) -> Result<Option<i64>, StoreError> {
-        let mut tx = self.begin().await?;
-        let rev = tx.next_rev(organisation).await?;
-        let organisation = organisation.as_uuid();
-        let mut changed = 0;
-        for (document, digest) in digests {
-            let id = document.as_uuid();
-            changed += on!(tx tx, |c| sqlx::query(SET_DIGEST)
-                .bind(organisation)
-                .bind(id)
-                .bind(digest.as_bytes().as_slice())
-                .bind(rev)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected()))?;
-        }
-        if changed == 0 {
-            return Ok(None);
-        }
-        tx.commit().await?;
-        Ok(Some(rev))
-    }
 }
 
 impl Tx {
@@ -275,6 +244,49 @@ impl Tx {
             .await
             .map(drop))?;
         Ok(id)
+    }
+
+    /// How many documents somebody has opened on a day.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn opened_by(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        day: i64,
+    ) -> Result<i64, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        let opened: Option<i64> = on!(tx self, |c| sqlx::query_scalar(OPENED)
+            .bind(organisation)
+            .bind(person)
+            .bind(day)
+            .fetch_optional(c)
+            .await)?;
+        Ok(opened.unwrap_or(0))
+    }
+
+    /// Notes how many documents somebody has opened on a day; other days are forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn set_opened_by(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        day: i64,
+        opened: i64,
+    ) -> Result<(), StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        on!(tx self, |c| sqlx::query(SET_OPENED)
+            .bind(organisation)
+            .bind(person)
+            .bind(day)
+            .bind(opened)
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
     }
 
     /// How many documents a pair has, of all kinds and generations.

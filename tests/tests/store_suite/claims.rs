@@ -2,7 +2,7 @@
 
 use taiwa_server::records::{
     access::Principal,
-    claims::{MAX_DOCUMENTS_PER_PAIR, claim},
+    claims::{MAX_DOCUMENTS_PER_PAIR, MAX_OPENED_PER_DAY, claim},
 };
 use taiwa_shared::{
     domain::{meeting::Meeting, ownership::DocumentKey},
@@ -10,7 +10,7 @@ use taiwa_shared::{
     protocol::records::{ClaimOutcome, ClaimRequest, DocumentClaim},
 };
 
-use super::fixture::Fixture;
+use super::fixture::{DAY, Fixture};
 
 const COMPANY: &str = "email,name,manager_email\n\
     hanako@a.jp,佐藤 花子,ken@a.jp\ntaro@a.jp,鈴木 太郎,ken@a.jp\nken@a.jp,高橋 健,\n";
@@ -19,6 +19,9 @@ super::on_both! {
     claiming_again_changes_nothing;
     what_is_unknown_forbidden_or_not_derivable_is_refused_alike;
     a_pair_has_a_quota_of_documents;
+    refused_and_known_claims_take_no_writer;
+    a_known_claim_names_the_newest_generation;
+    a_person_opens_so_many_documents_a_day;
 }
 
 async fn outcome(fixture: &Fixture, who: &Principal, claim_: DocumentClaim) -> ClaimOutcome {
@@ -112,4 +115,57 @@ async fn a_pair_has_a_quota_of_documents(fixture: Fixture) {
     assert_ne!(outcome(&fixture, &hanako, notebook.clone()).await, ClaimOutcome::Refused);
     assert_eq!(outcome(&fixture, &hanako, private).await, ClaimOutcome::Refused);
     assert_ne!(outcome(&fixture, &hanako, notebook).await, ClaimOutcome::Refused, "what is known stays known");
+}
+
+async fn refused_and_known_claims_take_no_writer(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    let (hanako, taro) = (fixture.principal("a", "hanako@a.jp").await, fixture.principal("a", "taro@a.jp").await);
+    let notebook = DocumentClaim { key: DocumentKey::Notebook { pair: fixture.pair_of(&hanako).await.id }, slot: None };
+    let known = outcome(&fixture, &hanako, notebook.clone()).await;
+    let mut writer = fixture.store.begin().await.unwrap();
+    writer.next_rev(hanako.organisation).await.unwrap();
+    let soon = std::time::Duration::from_secs(4);
+    let answers = async {
+        (outcome(&fixture, &taro, notebook.clone()).await, outcome(&fixture, &hanako, notebook.clone()).await)
+    };
+    let answers = tokio::time::timeout(soon, answers).await.expect("decided without the writer");
+    assert_eq!(answers, (ClaimOutcome::Refused, known));
+}
+
+async fn a_known_claim_names_the_newest_generation(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    let hanako = fixture.principal("a", "hanako@a.jp").await;
+    let key = DocumentKey::Notebook { pair: fixture.pair_of(&hanako).await.id };
+    let notebook = DocumentClaim { key, slot: None };
+    outcome(&fixture, &hanako, notebook.clone()).await;
+    let mut tx = fixture.store.begin().await.unwrap();
+    let rev = tx.next_rev(hanako.organisation).await.unwrap();
+    tx.add_document(hanako.organisation, &key, 1, rev).await.unwrap();
+    tx.commit().await.unwrap();
+    let expected = ClaimOutcome::Known { document: key.document_id(1), generation: 1 };
+    assert_eq!(outcome(&fixture, &hanako, notebook).await, expected);
+}
+
+async fn a_person_opens_so_many_documents_a_day(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    let (hanako, ken) = (fixture.principal("a", "hanako@a.jp").await, fixture.principal("a", "ken@a.jp").await);
+    let pair = fixture.pair_of(&hanako).await;
+    let memo = |day: i64| {
+        let slot = pair.cadence.first.saturating_add(jiff::ToSpan::days(day));
+        let key = DocumentKey::Memo { pair: pair.id, meeting: Meeting::id_of_slot(pair.id, slot) };
+        DocumentClaim { key, slot: Some(slot) }
+    };
+    let claims: Vec<_> = (0..=MAX_OPENED_PER_DAY).map(memo).collect();
+    let mut opened = 0;
+    for some in claims.chunks(150) {
+        let request = ClaimRequest { claims: some.to_vec() };
+        let answer = claim(&fixture.store, &fixture.bus, &hanako, &request, fixture.now()).await.unwrap();
+        opened += answer.outcomes.iter().filter(|outcome| **outcome != ClaimOutcome::Refused).count();
+    }
+    assert_eq!(i64::try_from(opened), Ok(MAX_OPENED_PER_DAY));
+    assert_eq!(outcome(&fixture, &hanako, memo(MAX_OPENED_PER_DAY)).await, ClaimOutcome::Refused);
+    assert_ne!(outcome(&fixture, &hanako, memo(0)).await, ClaimOutcome::Refused, "what is known stays known");
+    assert_ne!(outcome(&fixture, &ken, memo(MAX_OPENED_PER_DAY)).await, ClaimOutcome::Refused, "somebody else's count");
+    fixture.clock.advance(DAY);
+    assert_ne!(outcome(&fixture, &hanako, memo(MAX_OPENED_PER_DAY + 1)).await, ClaimOutcome::Refused);
 }

@@ -96,7 +96,12 @@ async fn a_reader_misses_nothing_while_many_write(fixture: Fixture) {
                 let made = claim_all(&fixture, &hanako, vec![DocumentClaim { key, slot: Some(slot) }]).await;
                 let digest = HeadsDigest::of([[writer; 32], [round; 32]]);
                 let both = [(made[0], digest), (notebook, digest)];
-                fixture.store.set_digests(hanako.organisation, &both).await.unwrap();
+                let mut tx = fixture.store.begin().await.unwrap();
+                let rev = tx.next_rev(hanako.organisation).await.unwrap();
+                for (document, digest) in both {
+                    tx.renew_digest(hanako.organisation, document, digest, rev).await.unwrap();
+                }
+                tx.commit().await.unwrap();
             }
         });
     }
