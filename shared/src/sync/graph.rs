@@ -117,6 +117,12 @@ impl Graph {
         &self.staged_heads
     }
 
+    /// How many of the staged heads this person made.
+    pub(crate) fn heads_of(&self, user: UserId) -> usize {
+        let author = |head: &&Index| self.actors[self.nodes[**head as usize].actor as usize].author;
+        self.staged_heads.iter().filter(|head| author(head) == Some(user)).count()
+    }
+
     /// Counter of the last operation of the staged document: counters rise along dependencies, so the heads tell.
     pub(crate) fn max_op(&self) -> u64 {
         self.max_op_of(&self.staged_heads)

@@ -104,6 +104,6 @@ pub const MAX_FRAME_FIELDS: usize = 32;
 /// 64 MiB: the largest storage row, inflated. Rows are made by us; this bounds the damage of a damaged one.
 pub const MAX_ROW_BYTES: usize = 64 * 1024 * 1024;
 
-/// Heads of a document: people who diverged at the same time. A client restarted offline makes a chain, not heads.
-/// Below [`MAX_HASHES`], so that our own messages are accepted everywhere.
+/// Heads of a document that one person made: devices that diverged at the same time. A client restarted offline makes
+/// a chain, not heads. Those of both people stay within [`MAX_HASHES`], so that our own messages are accepted everywhere.
 pub const MAX_HEADS: usize = 128;

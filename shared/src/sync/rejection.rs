@@ -10,6 +10,9 @@ pub const CLOSE_BAD_DATA: u16 = 4400;
 /// Close code for a session that has to be started afresh; the client reconnects.
 pub const CLOSE_START_AFRESH: u16 = 4409;
 
+/// Close code for changes to a document that has reached its size limit: it will not take them later either.
+pub const CLOSE_DOCUMENT_FULL: u16 = 4413;
+
 /// A peer's sync message was refused as a whole; nothing of it was kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -33,6 +36,12 @@ pub enum Rejection {
         /// What is wrong with it.
         fault: ChangeFault,
     },
+    /// The document has diverged so far that its heads no longer fit into messages, not only by this peer's doing.
+    #[error("too many heads of the document")]
+    Diverged,
+    /// The document has as much as it may have.
+    #[error("the document has reached its size limit")]
+    DocumentFull,
     /// The peer names changes that it does not send when asked.
     #[error("the peer does not send the changes it names")]
     NeedUnanswered,
@@ -41,12 +50,19 @@ pub enum Rejection {
 impl Rejection {
     /// The WebSocket close code to use.
     pub fn close_code(&self) -> u16 {
-        if self.is_hostile() { CLOSE_BAD_DATA } else { CLOSE_START_AFRESH }
+        match self {
+            Self::DocumentFull => CLOSE_DOCUMENT_FULL,
+            other if other.is_hostile() => CLOSE_BAD_DATA,
+            _ => CLOSE_START_AFRESH,
+        }
     }
 
     /// Whether no correct client would have sent this, so that it is audited.
     pub fn is_hostile(&self) -> bool {
-        !matches!(self, Self::NotConnected | Self::DocumentChunk | Self::NeedUnanswered)
+        !matches!(
+            self,
+            Self::NotConnected | Self::DocumentChunk | Self::Diverged | Self::DocumentFull | Self::NeedUnanswered
+        )
     }
 }
 

@@ -6,7 +6,8 @@
 use std::{collections::HashMap, hash::Hash};
 
 use super::{
-    Accepted, DocumentSync, InspectedMessage, PeerAccess, SyncKind, UncheckedMessage, inspect::Budget, open::known_deps,
+    Accepted, Authors, DocumentSync, InspectedMessage, PeerAccess, SyncKind, UncheckedMessage, inspect::Budget,
+    open::known_deps,
 };
 use crate::{
     ids::UserId,
@@ -15,7 +16,7 @@ use crate::{
         exchange::{Exchange, Received},
         graph::{Graph, Index},
         guard::{self, Inspected},
-        limits::{MAX_GRAPH_STEPS, MAX_HEADS},
+        limits::{MAX_GRAPH_STEPS, MAX_HASHES, MAX_HEADS},
         rejection::Rejection,
     },
 };
@@ -81,6 +82,20 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
     /// # Errors
     /// [`Rejection`]: nothing of the message was kept and the peer's session is over; close the connection.
     pub fn admit(&mut self, peer: P, message: InspectedMessage<'_>) -> Result<Vec<Accepted>, Rejection> {
+        self.admit_beside(peer, message, |_| true)
+    }
+
+    /// As [`Self::admit`]; other peers' changes that waited for these are staged only if their peer `may_write` still,
+    /// otherwise they are dropped, and asked for again if it turns out that it may.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn admit_beside(
+        &mut self,
+        peer: P,
+        message: InspectedMessage<'_>,
+        may_write: impl Fn(P) -> bool,
+    ) -> Result<Vec<Accepted>, Rejection> {
         if let Some(rejection) = self.doomed.remove(&peer) {
             return Err(rejection);
         }
@@ -96,16 +111,18 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         }
         self.sessions.insert(peer, exchange);
         self.runs.add(peer, start, self.graph.staged());
-        self.release_parked(start, &mut accepted);
+        self.release_parked(start, &mut accepted, may_write);
         self.sweep_runs();
         Ok(accepted)
     }
 
-    /// Stages what other peers' parked changes waited for among the changes from `from` on.
-    fn release_parked(&mut self, from: Index, accepted: &mut Vec<Accepted>) {
+    /// Stages the other peers' parked changes that waited for one of those from `from` on. All of them together may
+    /// cost what a message may; those who sent them are not to blame if it is more.
+    fn release_parked(&mut self, from: Index, accepted: &mut Vec<Accepted>, may_write: impl Fn(P) -> bool) {
         if self.sessions.values().all(|exchange| exchange.parked.is_empty()) {
             return;
         }
+        let mut steps = MAX_GRAPH_STEPS;
         let mut index = from;
         while index < self.graph.staged() {
             let hash = self.graph.hash(index);
@@ -114,16 +131,26 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
                 self.sessions.iter().filter(|(_, x)| x.parked.awaits(&hash)).map(|(p, _)| *p).collect();
             for peer in waiting {
                 let Some(exchange) = self.sessions.get_mut(&peer) else { continue };
+                if !may_write(peer) {
+                    exchange.parked.clear();
+                    continue;
+                }
                 let (start, kept) = (self.graph.staged(), accepted.len());
                 let released = exchange.parked.take(&hash);
-                let mut staging = Staging::new(&mut self.graph, &self.bindings, accepted);
-                match staging.settle(exchange, released) {
+                let mut staging = Staging { steps, ..Staging::new(&mut self.graph, &self.bindings, accepted) };
+                let settled = staging.settle(exchange, released).and_then(|()| staging.check_heads(exchange));
+                steps = staging.steps;
+                match settled {
                     Ok(()) => self.runs.add(peer, start, self.graph.staged()),
                     Err(rejection) => {
                         self.graph.truncate(start);
                         accepted.truncate(kept);
-                        self.disconnect(peer);
-                        self.doomed.insert(peer, rejection);
+                        if steps == 0 {
+                            exchange.parked.clear();
+                        } else {
+                            self.disconnect(peer);
+                            self.doomed.insert(peer, rejection);
+                        }
                     }
                 }
             }
@@ -164,9 +191,29 @@ impl<'a> Staging<'a> {
                     self.settle(exchange, vec![change])?;
                 }
             }
+            self.check_heads(exchange)?;
         }
         let is_request = kind == SyncKind::Request;
         exchange.receive(self.graph, Received { message, is_request, brought_news })
+    }
+
+    fn spend(&mut self, steps: usize) -> Result<(), Rejection> {
+        let left = self.steps.checked_sub(steps);
+        self.steps = left.unwrap_or(0);
+        left.map(drop).ok_or(Rejection::TooMuch("steps through the change graph"))
+    }
+
+    /// Not while a message is staged, whose later changes may merge what its earlier ones did; and nobody is to blame
+    /// for the heads that others made.
+    fn check_heads(&self, exchange: &Exchange) -> Result<(), Rejection> {
+        let heads = self.graph.staged_heads().len();
+        match exchange.role().authors {
+            Authors::Only(user) if heads > MAX_HEADS && self.graph.heads_of(user) > MAX_HEADS => {
+                Err(Rejection::TooMuch("heads of the document"))
+            }
+            _ if heads > MAX_HASHES => Err(Rejection::Diverged),
+            _ => Ok(()),
+        }
     }
 
     /// Stages changes and what waited for them, or parks them.
@@ -185,11 +232,10 @@ impl<'a> Staging<'a> {
                 }
             };
             let bound = self.bindings.get(&header.actor).copied();
+            // What staging a change costs beside the walk for its ancestry.
+            self.spend(self.graph.staged_heads().len())?;
             let admission = guard::admit(self.graph, &inspected, &deps, bound, authors, &mut self.steps)?;
             self.graph.push(header, &deps, admission.author);
-            if self.graph.staged_heads().len() > MAX_HEADS {
-                return Err(Rejection::TooMuch("heads of the document"));
-            }
             ready.extend(exchange.parked.take(&header.hash));
             self.accepted.push(Accepted {
                 change: inspected.change,

@@ -182,7 +182,8 @@ pub(crate) fn admit(
     let known = actor.and_then(|actor| actor.author).or(bound).or(claimed);
     match (authors, known) {
         (Authors::Only(user), Some(author)) if author != user => Err(refuse(ChangeFault::ForeignAuthor)),
-        (Authors::Only(user), None) => Ok(Admission { author: Some(user), binds_actor: true }),
+        // Only at first sight: whose the changes are that a relay brought before is not known.
+        (Authors::Only(user), None) if header.seq == 1 => Ok(Admission { author: Some(user), binds_actor: true }),
         (_, known) => Ok(Admission { author: known, binds_actor: false }),
     }
 }

@@ -16,7 +16,7 @@ use crate::sync::{
     chunks::{ActorId, StoredChange, format::write_unsigned},
     document::{Authors, PeerAccess, PeerRole, SyncKind, UncheckedMessage, weigh},
     limits::{
-        MAX_CHANGE_OPS, MAX_FRAME_BYTES, MAX_HASHES, MAX_MESSAGE_CHANGE_BYTES, MAX_MESSAGE_KEY_BYTES,
+        MAX_CHANGE_OPS, MAX_FRAME_BYTES, MAX_HASHES, MAX_HEADS, MAX_MESSAGE_CHANGE_BYTES, MAX_MESSAGE_KEY_BYTES,
         MAX_MESSAGE_OPERATIONS, MAX_MISSING, MAX_PARKED_CHANGES,
     },
     rejection::{ChangeFault, Rejection},
@@ -539,6 +539,55 @@ fn a_parked_change_that_turns_out_bad_ends_only_its_own_session() {
     assert_eq!(one.hub.receive(VICTIM, &message(chunks)), Ok(1));
     assert_eq!(fault(one.hub.receive(ATTACKER, &message(vec![])).unwrap_err()), ChangeFault::Sequence);
     assert!(one.hub.sync.is_connected(VICTIM));
+}
+
+#[test]
+fn parked_changes_of_a_peer_whose_access_is_not_certain_are_not_released() {
+    let mut one = scene();
+    let before = one.victim.get_heads();
+    type_key(&mut one.victim, "k");
+    one.attacker.merge(&mut one.victim).unwrap();
+    let orphan = one.honest().raw_bytes().to_vec();
+    assert_eq!(one.hub.receive(ATTACKER, &message(vec![orphan.clone()])), Ok(0));
+    let data = message(changes_since(&mut one.victim, &before));
+    let read = UncheckedMessage::read(SyncKind::Sync, &data, true).unwrap().inspect(|_| false).unwrap();
+    let accepted = one.hub.sync.admit_beside(VICTIM, read, |peer| peer != ATTACKER).unwrap();
+    assert_eq!(accepted.len(), 1, "only what the victim brought itself");
+    assert!(one.hub.sync.is_connected(ATTACKER));
+    // Nothing is left of it, and if the peer may write after all, it brings it again.
+    assert_eq!(one.hub.receive(ATTACKER, &message(vec![orphan])), Ok(1));
+}
+
+#[test]
+fn nobody_pays_for_the_heads_that_somebody_else_made() {
+    let (mut one, mut rng) = (scene(), Seeded(21));
+    let mut head = |from: &mut AutoCommit| {
+        let mut fork = from.fork().with_actor(rng.actor());
+        type_key(&mut fork, "h");
+        (fork.get_last_local_change().unwrap().raw_bytes().to_vec(), fork)
+    };
+    let mut offline = one.victim.fork().with_actor(one.victim.get_actor().clone());
+    let before = offline.get_heads();
+    let chunks: Vec<_> = (0..MAX_HEADS).map(|_| head(&mut one.attacker).0).collect();
+    assert_eq!(one.hub.receive(ATTACKER, &message(chunks)), Ok(MAX_HEADS));
+    one.hub.commit();
+    type_key(&mut offline, "x");
+    assert_eq!(one.hub.receive(VICTIM, &message(changes_since(&mut offline, &before))), Ok(1));
+    one.hub.commit();
+    let last = head(&mut one.attacker).0;
+    assert_eq!(one.hub.receive(ATTACKER, &message(vec![last])), Err(Rejection::TooMuch("heads of the document")));
+
+    // What a message diverges it may merge itself.
+    let mut one = scene();
+    let before = one.attacker.get_heads();
+    let mut merged = one.attacker.fork();
+    for _ in 0..2 * MAX_HEADS {
+        merged.merge(&mut head(&mut one.attacker).1).unwrap();
+    }
+    merged.set_actor(ActorId::from(vec![5; 16]));
+    type_key(&mut merged, "m");
+    let data = message(changes_since(&mut merged, &before));
+    assert_eq!(one.hub.receive(ATTACKER, &data), Ok(2 * MAX_HEADS + 1));
 }
 
 proptest! {

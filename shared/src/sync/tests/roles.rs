@@ -180,3 +180,23 @@ fn after_a_restore_participants_bring_each_others_changes() {
     assert_eq!(hub.sync.heads(), one.sync.heads());
     assert_eq!(hub.sync.author_of(two.get_actor()), Some(user(2)));
 }
+
+#[test]
+fn an_actor_that_was_relayed_without_an_author_is_never_bound_to_who_goes_on_with_it() {
+    let (mut hub, mut rng) = (Hub::new(), Seeded(10));
+    let mut phone = Phone::new(document(&mut rng, None));
+    let actor = phone.doc.get_actor().clone();
+    phone.edit(&mut rng);
+    phone.sync.connect((), relay());
+    hub.sync.connect(PEER, relay());
+    talk(&mut hub, &mut phone);
+    assert_eq!(hub.sync.author_of(&actor), None);
+    // Whoever it was: the changes before are not known to be theirs.
+    hub.sync.connect(PEER, writer(2));
+    phone.sync.connect((), relay());
+    phone.edit(&mut rng);
+    talk(&mut hub, &mut phone);
+    assert_eq!(hub.sync.heads(), phone.sync.heads());
+    assert_eq!(hub.sync.author_of(&actor), None);
+    assert!(hub.authors.is_empty());
+}
