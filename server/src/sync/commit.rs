@@ -164,9 +164,13 @@ impl Committer {
         Ok(false)
     }
 
-    fn take_queue(&self) -> Vec<Arc<OpenDocument>> {
+    fn queued(&self) -> usize {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn take_queue(&self, most: usize) -> Vec<Arc<OpenDocument>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = queue.len().min(MAX_DOCUMENTS);
+        let count = queue.len().min(MAX_DOCUMENTS).min(most);
         let rest = queue.split_off(count);
         std::mem::replace(&mut *queue, rest)
     }
@@ -199,36 +203,48 @@ pub(super) async fn run(hub: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
+/// Stores what is queued now. What is queued meanwhile waits for the next window, so that under load other jobs get
+/// their turn and commits stay few.
 async fn commit_queued(hub: &Shared) {
-    loop {
-        let documents = hub.committer.take_queue();
+    let mut left = hub.committer.queued();
+    while left > 0 {
+        let documents = hub.committer.take_queue(left);
         if documents.is_empty() {
             return;
         }
-        let mut batches = Vec::with_capacity(documents.len());
-        for document in documents {
-            if let Ok(Some(batch)) = hub.enter(&document, |state| state.take_batch()) {
-                batches.push((document, batch));
+        left -= documents.len();
+        commit(hub, documents).await;
+    }
+    if hub.committer.queued() > 0 {
+        // The wake-up for these may have been used up already.
+        hub.committer.filled.notify_one();
+    }
+}
+
+async fn commit(hub: &Shared, documents: Vec<Arc<OpenDocument>>) {
+    let mut batches = Vec::with_capacity(documents.len());
+    for document in documents {
+        if let Ok(Some(batch)) = hub.enter(&document, |state| state.take_batch()) {
+            batches.push((document, batch));
+        }
+    }
+    match store(hub, &batches).await {
+        Ok(()) => batches.into_iter().for_each(|(document, batch)| acknowledge(hub, &document, batch)),
+        // Somebody else wrote one of the documents: the others must not suffer.
+        Err(error) if error.is_unique_violation() && batches.len() > 1 => {
+            for (document, batch) in batches {
+                let single = [(document, batch)];
+                let outcome = store(hub, &single).await;
+                let [(document, batch)] = single;
+                match outcome {
+                    Ok(()) => acknowledge(hub, &document, batch),
+                    Err(error) => give_up(hub, &document, &batch, &error),
+                }
             }
         }
-        match store(hub, &batches).await {
-            Ok(()) => batches.into_iter().for_each(|(document, batch)| acknowledge(hub, &document, batch)),
-            // Somebody else wrote one of the documents: the others must not suffer.
-            Err(error) if error.is_unique_violation() && batches.len() > 1 => {
-                for (document, batch) in batches {
-                    let single = [(document, batch)];
-                    let outcome = store(hub, &single).await;
-                    let [(document, batch)] = single;
-                    match outcome {
-                        Ok(()) => acknowledge(hub, &document, batch),
-                        Err(error) => give_up(hub, &document, &batch, &error),
-                    }
-                }
-            }
-            Err(error) => {
-                for (document, batch) in &batches {
-                    give_up(hub, document, batch, &error);
-                }
+        Err(error) => {
+            for (document, batch) in &batches {
+                give_up(hub, document, batch, &error);
             }
         }
     }
