@@ -61,12 +61,17 @@ struct World {
     folder: TempDir,
     clock: TestClock,
     seed: Seed,
+    limits: HubLimits,
 }
 
 impl World {
     async fn new(test: &str) -> Self {
+        Self::within(test, HubLimits::default()).await
+    }
+
+    async fn within(test: &str, limits: HubLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { server: None, folder, clock: TestClock::new(), seed: Seed::of_this_run(test) };
+        let mut world = Self { server: None, folder, clock: TestClock::new(), seed: Seed::of_this_run(test), limits };
         world.start().await;
         world.import(PEOPLE).await;
         world
@@ -79,11 +84,8 @@ impl World {
             login_tries_per_minute: 1_000,
             ..Config::default()
         };
-        let limits = HubLimits {
-            quiet_after: Duration::from_millis(50),
-            tick: Duration::from_millis(10),
-            ..HubLimits::default()
-        };
+        let limits =
+            HubLimits { quiet_after: Duration::from_millis(50), tick: Duration::from_millis(10), ..self.limits };
         self.server = Some(Server::start_with(config, Arc::new(self.clock.clone()), limits).await.unwrap());
     }
 
@@ -488,6 +490,30 @@ async fn edits_that_the_server_no_longer_takes_are_kept_and_no_longer_waited_for
     eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
     assert_eq!(member.lines(key).await, lines(["届いた", "間に合わなかった"]), "nothing is dropped");
     assert_eq!(member.store.document(id).await.unwrap().unwrap().refused, Some(RefusalReason::NoAccess));
+}
+
+#[tokio::test]
+async fn edits_to_a_full_document_are_kept_and_no_longer_waited_for() {
+    let world =
+        World::within("edits_to_a_full_document", HubLimits { document_changes: 5, ..HubLimits::default() }).await;
+    let (manager, member) = (world.phone(MANAGER).await, world.phone(MEMBER).await);
+    let (document, key) = member.notebook().await;
+    manager.notebook().await;
+    member.write(key, "入る").await;
+    member.everything_is_acknowledged().await;
+    manager.shows(key, &lines(["入る"])).await;
+    member.link.go_down();
+    for n in 0..20 {
+        member.write(key, &format!("入らない {n}")).await;
+    }
+    member.link.heal();
+    member.sync.network_available();
+    let full = SyncEvent::Refused { document, reason: RefusalReason::Full };
+    eventually("the phone learns that it is full", PATIENCE, || async { member.saw(&full).then_some(()) }).await;
+    member.online().await;
+    eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
+    assert_eq!(member.lines(key).await.len(), 21, "what was written stays on the phone");
+    assert_eq!(manager.lines(key).await, lines(["入る"]));
 }
 
 #[tokio::test]

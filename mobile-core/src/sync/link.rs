@@ -350,7 +350,7 @@ impl Link {
             Closing::UpdateApp => return self.block(Connection::UpdateApp),
             Closing::StorageFailed => self.trouble = Some(Connection::StorageFailed),
             Closing::TokenExpired | Closing::Forbidden => self.freshness = Freshness::Renewed,
-            Closing::Lost | Closing::Rejected => {}
+            Closing::Lost | Closing::Rejected | Closing::Full => {}
         }
         self.wait(now, rng);
         // A token that ended under a working connection says nothing about the server: no reason to wait.

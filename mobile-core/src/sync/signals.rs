@@ -77,6 +77,8 @@ pub(super) enum Closing {
     Forbidden,
     /// The server refused something that was sent.
     Rejected,
+    /// What was sent is more than its document may have.
+    Full,
     /// No protocol version in common.
     UpdateApp,
     /// The phone's own store failed.

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream::SplitStream};
 use taiwa_shared::{
     protocol::login::Secret,
-    sync::{limits::MAX_FRAME_BYTES, rejection::CLOSE_BAD_DATA},
+    sync::{
+        limits::MAX_FRAME_BYTES,
+        rejection::{CLOSE_BAD_DATA, CLOSE_DOCUMENT_FULL},
+    },
 };
 use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
 use tokio_tungstenite::{
@@ -161,6 +164,7 @@ fn closing_of(frame: Option<&CloseFrame>) -> Closing {
     match frame.map(|frame| u16::from(frame.code)) {
         Some(CLOSE_TOKEN_EXPIRED) => Closing::TokenExpired,
         Some(CLOSE_FORBIDDEN) => Closing::Forbidden,
+        Some(CLOSE_DOCUMENT_FULL) => Closing::Full,
         Some(code) if CLOSE_REJECTED.contains(&code) => Closing::Rejected,
         _ => Closing::Lost,
     }

@@ -216,13 +216,18 @@ impl<C: Credentials> Task<C> {
     }
 
     async fn closed(&mut self, closing: Closing) {
-        if closing == Closing::Rejected
+        let reason = match closing {
+            Closing::Rejected => Some(RefusalReason::Rejected),
+            Closing::Full => Some(RefusalReason::Full),
+            _ => None,
+        };
+        if let Some(reason) = reason
             && let Some(contact) = &mut self.contact
         {
             let suspects = contact.exchanges.unacknowledged_in_flight();
             if let Some(document) = self.quarantine.refused(&suspects) {
                 let mut outcome = Outcome::default();
-                let refused = contact.exchanges.refuse(document, RefusalReason::Rejected, &mut outcome).await;
+                let refused = contact.exchanges.refuse(document, reason, &mut outcome).await;
                 match refused {
                     Ok(()) => self.follow(outcome).await,
                     Err(error) => return self.storage_failed(&error),

@@ -254,6 +254,14 @@ impl Connection {
         self.sessions().get(&document).is_some_and(|session| session.key == key && session.checked == version)
     }
 
+    /// Whether what came on this session earlier may still be written: nothing is known that may have ended it. The
+    /// session ends, or its role changes, before its access is lessened.
+    pub(super) fn may_write(&self, key: SessionKey) -> bool {
+        let (user, version) = (self.principal.user, self.organisation_access.version());
+        let checked = self.sessions().values().find(|session| session.key == key).map(|session| session.checked);
+        checked.is_some_and(|at| at == version || !self.organisation_access.concerns(user, at, version))
+    }
+
     /// Joins a document that the records grant; otherwise the peer is told that it is unavailable, in the same words
     /// whether it is unknown, forbidden or out of order.
     pub(super) async fn join(

@@ -108,7 +108,8 @@ mod tests {
         let genesis = StoredChange::read(Bytes::from(documents::genesis(&key, 0).bytes)).unwrap();
         let sync = DocumentSync::open(genesis.clone(), [], []).unwrap();
         let genesis = (genesis.header.hash, genesis.bytes);
-        let stored = Stored { next_row: 0, rows: 0, log_bytes: 0, digest_stale, genesis, archive: None };
+        let stored =
+            Stored { next_row: 0, rows: 0, log_bytes: 0, change_bytes: 0, digest_stale, genesis, archive: None };
         OpenDocument::new((OrganisationId::from_bytes([2; 16]), key.document_id(0)), State::new(sync, stored))
     }
 

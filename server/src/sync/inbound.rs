@@ -223,7 +223,7 @@ fn stage(
         Closing::fault()
     })??;
     let entered = hub.enter(open, |state| {
-        let received = state.receive(key, message)?;
+        let received = state.receive(key, message, &hub.limits)?;
         let is_new = received.staged.is_some() && state.enqueue();
         if let Some(staged) = received.staged {
             hub.committer.queue(open, staged, is_new);

@@ -27,6 +27,11 @@ pub struct HubLimits {
     pub tick: Duration,
     /// Documents that one connection may have joined.
     pub documents_per_connection: usize,
+    /// Bytes of a document's changes as clients sent them; beyond, it takes none. A pair that fills a memo of 50 KB key
+    /// by key has 3 MB of them; opening more than this would take a phone seconds.
+    pub document_bytes: usize,
+    /// Changes of a document; beyond, it takes none. They take 100 bytes of memory each while it is open.
+    pub document_changes: usize,
     /// Largest ephemeral message; a caret is under 100 bytes.
     pub ephemeral_bytes: usize,
     /// Ephemeral messages per second and connection; carets come at 10 per second at most.
@@ -50,6 +55,8 @@ impl Default for HubLimits {
             access_recheck: Duration::from_secs(60),
             tick: Duration::from_millis(250),
             documents_per_connection: 1_000,
+            document_bytes: 64 * 1024 * 1024,
+            document_changes: 200_000,
             ephemeral_bytes: 16 * 1024,
             ephemerals_per_second: 20,
             pack_rows: 8,

@@ -60,9 +60,6 @@ pub(super) enum Damage {
     /// The genesis that follows from the document's key is not a change.
     #[error("genesis: {0}")]
     Genesis(ChunkError),
-    /// A pack did not read back as what went into it.
-    #[error("a pack does not hold what was packed")]
-    Packing,
     /// Reading them panicked.
     #[error("reading the rows panicked")]
     Panicked,
@@ -155,6 +152,7 @@ fn build(
         next_row: rows.last().map_or(0, |row| row.n + 1),
         rows: rows.len(),
         log_bytes: log_bytes(rows),
+        change_bytes: bytes,
         digest_stale,
         genesis: (genesis.header.hash, genesis.bytes),
         archive,

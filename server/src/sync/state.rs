@@ -19,7 +19,7 @@ use taiwa_shared::{
     },
 };
 
-use super::{connection::Connection, document::Remains};
+use super::{HubLimits, connection::Connection, document::Remains};
 use crate::store::chunks::ChunkRow;
 
 /// First byte of a row that is not sealed.
@@ -92,6 +92,8 @@ pub(super) struct Stored {
     pub(super) next_row: i64,
     pub(super) rows: usize,
     pub(super) log_bytes: usize,
+    /// Of its changes, as they arrived.
+    pub(super) change_bytes: usize,
     pub(super) digest_stale: bool,
     pub(super) genesis: (ChangeHash, Bytes),
     pub(super) archive: Option<Archive>,
@@ -168,8 +170,24 @@ impl State {
     }
 
     /// Takes an inspected message of a session and stages its changes.
-    pub(super) fn receive(&mut self, key: SessionKey, message: InspectedMessage<'_>) -> Result<Received, Rejection> {
-        let accepted = self.sync.admit(key, message)?;
+    pub(super) fn receive(
+        &mut self,
+        key: SessionKey,
+        message: InspectedMessage<'_>,
+        limits: &HubLimits,
+    ) -> Result<Received, Rejection> {
+        let (changes, bytes) = message.size();
+        let waiting = self.unstored + self.in_commit;
+        let is_full = self.sync.len() + waiting.changes + changes > limits.document_changes
+            || self.stored.change_bytes + waiting.bytes + bytes > limits.document_bytes;
+        // Whoever brings nothing new goes on reading.
+        if changes > 0 && is_full {
+            self.sync.disconnect(key);
+            return Err(Rejection::DocumentFull);
+        }
+        let sessions = &self.sessions;
+        let may_write = |other: SessionKey| sessions.get(&other).is_some_and(|connection| connection.may_write(other));
+        let accepted = self.sync.admit_beside(key, message, may_write)?;
         let mut new = Unstored::default();
         for accepted in accepted {
             let header = accepted.change.header;
@@ -222,6 +240,7 @@ impl State {
         self.stored.next_row = batch.row.n + 1;
         self.stored.rows += 1;
         self.stored.log_bytes += batch.row.body.len();
+        self.stored.change_bytes += batch.unstored.bytes;
         self.stored.digest_stale = true;
         self.changed = Instant::now();
         for (hash, bytes) in batch.changes {
@@ -298,7 +317,9 @@ impl State {
         if self.changed.elapsed() >= quiet_after {
             self.recent = Recent::default();
         }
-        if !std::mem::take(&mut self.archive_used) {
+        // A slow reader takes the rest of it when it can.
+        let is_awaited = || self.sessions.keys().any(|key| self.sync.wants_to_send(*key));
+        if !std::mem::take(&mut self.archive_used) && self.stored.archive.is_some() && !is_awaited() {
             self.stored.archive = None;
         }
         Condition {
@@ -337,5 +358,54 @@ impl std::ops::Add for Unstored {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self { changes: self.changes + other.changes, bytes: self.bytes + other.bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taiwa_shared::{
+        documents,
+        domain::{ownership::DocumentKey, people::Role},
+        ids::{DeviceId, OrganisationId},
+        sync::{
+            chunks::StoredChange,
+            document::{Authors, PeerAccess},
+        },
+        time::Timestamp,
+    };
+
+    use super::*;
+    use crate::records::access::Principal;
+
+    #[test]
+    fn what_was_read_from_the_store_is_kept_while_a_session_waits_for_it() {
+        let user = UserId::from_bytes([1; 16]);
+        let key = DocumentKey::FieldNotes { user };
+        let genesis = StoredChange::read(Bytes::from(documents::genesis(&key, 0).bytes)).unwrap();
+        let sync = DocumentSync::open(genesis.clone(), [], []).unwrap();
+        let genesis = (genesis.header.hash, genesis.bytes);
+        let archive = Some(HashMap::from([genesis.clone()]));
+        let stored =
+            Stored { next_row: 0, rows: 0, log_bytes: 0, change_bytes: 0, digest_stale: false, genesis, archive };
+        let mut state = State::new(sync, stored);
+        let principal = Principal {
+            organisation: OrganisationId::from_bytes([2; 16]),
+            user,
+            device: DeviceId::from_bytes([3; 16]),
+            role: Role::Member,
+            expires: Timestamp::from_millis(0),
+        };
+        let connection = Arc::new(Connection::new(1, principal, Arc::default()));
+        let role = PeerRole { access: PeerAccess::Write, authors: Authors::Only(user) };
+        state.connect(SessionKey(1), role, connection);
+        let hour = Duration::from_secs(3_600);
+        for _ in 0..5 {
+            state.condition(hour);
+            assert!(state.stored.archive.is_some(), "the reader has not been told anything yet");
+        }
+        while let Next::Message(..) = state.next(SessionKey(1)) {}
+        state.condition(hour);
+        state.condition(hour);
+        assert!(state.stored.archive.is_none(), "nobody waits for it");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use taiwa_shared::sync::chunks::encode_pack;
+use taiwa_shared::sync::{chunks::encode_pack, limits::MAX_ROW_BYTES};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
@@ -19,8 +19,8 @@ use crate::store::{StoreError, chunks::ChunkRow};
 const DIGESTS_PER_COMMIT: usize = 256;
 /// A document in use is folded when it has this many times the rows of an idle one: some hours of writing.
 const OFTEN: usize = 64;
-/// 16 MiB: rows of a document beyond this, counted from the newest, are not folded again.
-const MAX_FOLDED_BYTES: usize = 16 * 1024 * 1024;
+/// 16 MiB of changes in one pack, a quarter of what a row may inflate to; what is older is not folded again.
+const MAX_FOLDED_BYTES: usize = MAX_ROW_BYTES / 4;
 
 /// Closes expired connections and has access checked from time to time, until the hub has halted.
 pub(super) async fn watch(hub: Arc<Shared>) {
@@ -163,7 +163,7 @@ async fn renew(hub: &Shared, documents: Vec<Arc<OpenDocument>>) {
     }
 }
 
-/// Puts one deflated row in the place of the document's rows.
+/// Puts one deflated row in the place of the document's newest rows.
 async fn fold(hub: &Shared, document: &Arc<OpenDocument>) {
     match try_fold(hub, document).await {
         Ok(Ok(())) => {}
@@ -177,41 +177,115 @@ async fn fold(hub: &Shared, document: &Arc<OpenDocument>) {
     }
 }
 
+/// Damage is what the store has and cannot be read; a pack that cannot be made is no damage.
 async fn try_fold(hub: &Shared, document: &Arc<OpenDocument>) -> Result<Result<(), Damage>, StoreError> {
-    let mut rows = hub.store.chunks(document.organisation, document.id).await?;
-    let mut bytes = 0;
-    let newest = rows.iter().rev().take_while(|row| {
-        bytes += row.body.len();
-        bytes <= MAX_FOLDED_BYTES
-    });
-    let count = newest.count();
-    rows.drain(..rows.len() - count);
-    let (Some(first), Some(last)) = (rows.first().map(|row| row.n), rows.last().map(|row| row.n)) else {
-        return Ok(Ok(()));
-    };
-    if first == last && log_bytes(&rows) == 0 {
-        return Ok(Ok(()));
-    }
-    let logged = log_bytes(&rows);
-    let size = body_bytes(&rows);
-    let packed = off_the_loop(size, move || {
-        let changes = read_rows(&rows)?;
-        let chunks: Vec<_> = changes.iter().map(|change| change.bytes.clone()).collect();
-        let mut body = vec![PLAIN];
-        body.append(&mut encode_pack(&chunks));
-        // Nothing is removed before its replacement was read back, hash by hash.
-        let again = read_rows(&[ChunkRow { n: last, body: body.clone() }])?;
-        let same = again.iter().map(|change| &change.bytes).eq(changes.iter().map(|change| &change.bytes));
-        if same { Ok(body) } else { Err(Damage::Packing) }
-    });
-    let body = match packed.await {
-        Ok(body) => body,
+    let rows = hub.store.chunks(document.organisation, document.id).await?;
+    let folding = match off_the_loop(body_bytes(&rows), move || pack_newest(&rows, MAX_FOLDED_BYTES)).await {
+        Ok(Some(folding)) => folding,
+        Ok(None) => return Ok(Ok(())),
         Err(damage) => return Ok(Err(damage)),
     };
-    let row = ChunkRow { n: last, body };
+    let Folding { first, count, logged, row } = folding;
     if hub.committer.fold(Arc::clone(document), first, count as u64, row).await? {
         // Retired meanwhile: whoever opens it next counts the rows.
         let _ = hub.enter(document, |state| state.folded(count, logged));
     }
     Ok(Ok(()))
+}
+
+/// A row in the place of `count` others, the first of which is `first`.
+#[derive(Debug, PartialEq, Eq)]
+struct Folding {
+    first: i64,
+    count: usize,
+    /// Bytes of them that were not packed.
+    logged: usize,
+    row: ChunkRow,
+}
+
+/// Packs the newest rows whose changes have up to `most` bytes together; none if there is nothing to gain. Bytes of
+/// changes, not of rows: what deflates well would make a pack that is too large to be read.
+fn pack_newest(rows: &[ChunkRow], most: usize) -> Result<Option<Folding>, Damage> {
+    let mut bytes = 0;
+    let mut parts = Vec::new();
+    for row in rows.iter().rev() {
+        let changes = read_rows(std::slice::from_ref(row))?;
+        bytes += changes.iter().map(|change| change.bytes.len()).sum::<usize>();
+        if bytes > most {
+            break;
+        }
+        parts.push(changes);
+    }
+    let newest = &rows[rows.len() - parts.len()..];
+    let logged = log_bytes(newest);
+    let (Some(first), Some(last)) = (newest.first(), newest.last()) else { return Ok(None) };
+    if first.n == last.n && logged == 0 {
+        return Ok(None);
+    }
+    let chunks: Vec<_> = parts.into_iter().rev().flatten().map(|change| change.bytes).collect();
+    let mut body = vec![PLAIN];
+    body.append(&mut encode_pack(&chunks));
+    let row = ChunkRow { n: last.n, body };
+    // Nothing is removed before its replacement was read back, hash by hash.
+    let is_whole =
+        read_rows(std::slice::from_ref(&row)).is_ok_and(|again| again.iter().map(|change| &change.bytes).eq(&chunks));
+    if !is_whole {
+        tracing::error!(rows = newest.len(), "a pack does not hold what was packed: the rows stay");
+        return Ok(None);
+    }
+    Ok(Some(Folding { first: first.n, count: newest.len(), logged, row }))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use taiwa_shared::{
+        documents::{Editor, Replica, genesis, memo},
+        domain::ownership::DocumentKey,
+        ids::{MeetingId, PairId, UserId},
+        sync::chunks::encode_log,
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    /// Log rows of one change each, all of which deflate to next to nothing together.
+    fn compressible(count: usize) -> Vec<ChunkRow> {
+        let key = DocumentKey::Memo { pair: PairId::from_bytes([1; 16]), meeting: MeetingId::from_bytes([2; 16]) };
+        let genesis = genesis(&key, 0);
+        let editor = Editor { user: UserId::from_bytes([3; 16]), actor: [4; 16] };
+        let mut replica = Replica::open(key, 0, [&genesis.bytes[..]], editor).unwrap();
+        (0..count as i64)
+            .map(|n| {
+                memo::splice_utf16(&mut replica, 0, 0, "あ", Timestamp::from_millis(1_000)).unwrap();
+                let log: Vec<Bytes> = replica.take_changes().into_iter().map(Bytes::from).collect();
+                ChunkRow { n, body: [vec![PLAIN], encode_log(&log)].concat() }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn packs_are_bounded_by_what_they_inflate_to_however_small_they_are() {
+        let mut rows = compressible(40);
+        let most = body_bytes(&rows[20..]);
+        let folding = pack_newest(&rows, most).unwrap().unwrap();
+        assert!(folding.count >= 20 && folding.count < 25, "{}", folding.count);
+        assert!(folding.row.body.len() < most / 2, "small as a row");
+        assert_eq!((folding.first, folding.row.n), (40 - folding.count as i64, 39));
+        let packed = read_rows(std::slice::from_ref(&folding.row)).unwrap();
+        assert_eq!(packed, read_rows(&rows[40 - folding.count..]).unwrap());
+
+        // The pack is as large as may be: the older rows are left alone, and it is never packed with them again.
+        rows.truncate(40 - folding.count);
+        rows.push(folding.row);
+        assert_eq!(pack_newest(&rows, most).unwrap(), None);
+        assert_eq!(pack_newest(&rows, 0).unwrap(), None);
+    }
+
+    #[test]
+    fn only_what_is_stored_can_be_damaged() {
+        let mut rows = compressible(3);
+        *rows[1].body.last_mut().unwrap() ^= 1;
+        assert!(matches!(pack_newest(&rows, usize::MAX), Err(Damage::Row { n: 1, .. })));
+    }
 }
