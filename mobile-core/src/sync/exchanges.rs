@@ -103,7 +103,9 @@ impl Exchanges {
         for document in wanted {
             self.live.remove(document);
         }
-        let again = |id: &DocumentId| !self.live.contains(id) && !self.in_flight.contains(id);
+        // A live document that is not loaded has its unsent changes in the store alone.
+        let is_unsent = |id: &DocumentId| self.known.get(id).is_some_and(|d| d.unacknowledged > 0 && !is_withheld(d));
+        let again = |id: &DocumentId| !self.in_flight.contains(id) && (!self.live.contains(id) || is_unsent(id));
         let reopen = |id: &DocumentId| self.on_screen.contains(id) && !self.open.contains_key(id);
         self.queue = exchange
             .into_iter()
@@ -143,9 +145,8 @@ impl Exchanges {
     /// Takes what arrived together.
     ///
     /// # Errors
-    /// [`ReceiveError`]; the connection cannot go on.
-    pub(super) async fn receive(&mut self, batch: Vec<Incoming>) -> Result<Outcome, ReceiveError> {
-        let mut outcome = Outcome::default();
+    /// [`ReceiveError`]; the connection cannot go on. What was stored before that is in `outcome` all the same.
+    pub(super) async fn receive(&mut self, batch: Vec<Incoming>, outcome: &mut Outcome) -> Result<(), ReceiveError> {
         let mut received: Vec<(DocumentId, Vec<StoredChange>)> = Vec::new();
         let mut touched: Vec<DocumentId> = Vec::new();
         let mut refused = None;
@@ -153,7 +154,7 @@ impl Exchanges {
             match incoming {
                 Incoming::Message { document, kind, data } => {
                     let is_ours = self.is_live(document) || self.joined.contains(&document);
-                    if !is_ours || !self.load(document, &mut outcome).await? {
+                    if !is_ours || !self.load(document, outcome).await? {
                         // The server answers only what was asked; a document may have been lost since.
                         continue;
                     }
@@ -173,7 +174,7 @@ impl Exchanges {
                         }
                     }
                 }
-                Incoming::Unavailable { document } => self.unavailable(document, &mut outcome).await?,
+                Incoming::Unavailable { document } => self.unavailable(document, outcome).await?,
             }
         }
         self.store_received(&mut received).await?;
@@ -182,11 +183,11 @@ impl Exchanges {
             outcome.events.push(SyncEvent::Received { document, changes });
         }
         for document in touched {
-            self.note_progress(document, &mut outcome).await?;
+            self.note_progress(document, outcome).await?;
         }
         match refused {
             Some(error) => Err(error),
-            None => Ok(outcome),
+            None => Ok(()),
         }
     }
 

@@ -175,8 +175,12 @@ impl<C: Credentials> Task<C> {
             }
         }
         let Some(contact) = self.contact.as_mut().filter(|_| !batch.is_empty()) else { return };
-        match contact.exchanges.receive(batch).await {
-            Ok(outcome) => self.follow(outcome).await,
+        let mut outcome = Outcome::default();
+        let received = contact.exchanges.receive(batch, &mut outcome).await;
+        // What is in the store is told even if the connection ends here.
+        self.follow(outcome).await;
+        match received {
+            Ok(()) => {}
             Err(ReceiveError::Store(error)) => self.storage_failed(&error),
             Err(error @ ReceiveError::Rejected { .. }) => {
                 tracing::warn!(%error, "the server sent something that is not accepted");

@@ -115,7 +115,8 @@ impl World {
     }
 
     async fn hear(&mut self, batch: Vec<Incoming>) -> Outcome {
-        let mut outcome = self.exchanges.receive(batch).await.unwrap();
+        let mut outcome = Outcome::default();
+        self.exchanges.receive(batch, &mut outcome).await.unwrap();
         self.events.append(&mut outcome.events);
         outcome
     }
@@ -204,7 +205,8 @@ async fn what_is_received_is_in_the_store_before_anything_is_said_about_it() {
     world.hubs.get_mut(&id).unwrap().gain(more);
     let answers = world.hubs.get_mut(&id).unwrap().answers(id);
     world.store.close().await;
-    assert!(matches!(world.exchanges.receive(answers).await, Err(ReceiveError::Store(_))));
+    let received = world.exchanges.receive(answers, &mut Outcome::default()).await;
+    assert!(matches!(received, Err(ReceiveError::Store(_))));
     assert!(!world.exchanges.wants_to_send());
 }
 
@@ -254,6 +256,55 @@ async fn a_document_that_was_put_away_is_loaded_again_when_somebody_writes() {
     world.quiesce().await;
     assert_eq!(world.unsent().await, []);
     assert_eq!(world.hubs[&id].sync.len(), 4);
+}
+
+#[tokio::test]
+async fn a_plan_in_between_does_not_forget_what_was_written_in_a_document_that_was_put_away() {
+    let mut world = World::new().await;
+    let id = world.document(1, Access::Write).await;
+    world.hubs.get_mut(&id).unwrap().gain(typed(1, OTHER, 2, "か", &[]));
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    world.plan(&[]).await;
+    world.exchanges.open.clear();
+    world.exchanges.idle.clear();
+
+    let stored = world.store.changes(id).await.unwrap();
+    let mine = typed(1, PHONE, 3, "き", &stored);
+    world.store.append_local(id, &mine).await.unwrap();
+    world.exchanges.take_local(id, mine);
+    world.plan(&[]).await;
+    world.quiesce().await;
+    assert_eq!(world.unsent().await, []);
+}
+
+#[tokio::test]
+async fn what_was_stored_is_told_even_if_the_same_batch_ends_the_connection() {
+    let mut world = World::new().await;
+    let (good, bad) = (world.document(1, Access::Write).await, world.document(2, Access::Write).await);
+    world.hubs.get_mut(&good).unwrap().gain(typed(1, OTHER, 2, "か", &[]));
+    world.plan(&[good, bad]).await;
+    let mut batch = Vec::new();
+    for _ in 0..3 {
+        for (document, kind, data) in world.speak().await {
+            let hub = world.hubs.get_mut(&document).unwrap();
+            hub.receive(kind, &data);
+            hub.sync.commit();
+        }
+        batch = world.hubs.get_mut(&good).unwrap().answers(good);
+        if world.store.changes(good).await.unwrap().is_empty() && !batch.is_empty() {
+            batch.push(Incoming::Message { document: bad, kind: SyncKind::Sync, data: vec![0xff].into() });
+            let mut outcome = Outcome::default();
+            let received = world.exchanges.receive(std::mem::take(&mut batch), &mut outcome).await;
+            assert!(matches!(received, Err(ReceiveError::Rejected { .. })), "{received:?}");
+            let told = outcome.events.iter().any(|event| matches!(event, SyncEvent::Received { .. }));
+            assert_eq!(told, !world.store.changes(good).await.unwrap().is_empty());
+            if told {
+                return;
+            }
+        }
+    }
+    panic!("nothing arrived: {batch:?}");
 }
 
 #[tokio::test]
