@@ -23,6 +23,9 @@ const ASK_AFTER: Duration = Duration::from_secs(25);
 const PROBE: Duration = Duration::from_secs(5);
 /// How long the server may take to answer `join`.
 const JOIN: Duration = Duration::from_secs(10);
+/// How long an attempt may hang after the network came back: one begun in a tunnel answers nothing for 45 s, and a
+/// handshake on a poor line takes less than this.
+const HANG: Duration = Duration::from_secs(3);
 /// News come in bursts (an import changes hundreds of records); one pull serves all of a burst.
 const NEWS_DEBOUNCE: Duration = Duration::from_millis(300);
 /// How long the exchange under way may go on in the background; iOS gives about 30 s.
@@ -59,6 +62,7 @@ pub(super) struct Link {
     freshness: Freshness,
     /// The host announced a network while an attempt was under way.
     hurried: bool,
+    attempted_at: Duration,
     lease: Option<Lease>,
     arrived_at: Duration,
     pinged: bool,
@@ -80,6 +84,7 @@ impl Link {
             failures: 0,
             freshness: Freshness::Cached,
             hurried: false,
+            attempted_at: Duration::ZERO,
             lease: None,
             arrived_at: Duration::ZERO,
             pinged: false,
@@ -117,7 +122,8 @@ impl Link {
     /// When [`Event::Tick`] is due at the latest.
     pub(super) fn next_tick(&self) -> Option<Duration> {
         let live = match self.phase {
-            Phase::Resting | Phase::Attempting => return None,
+            Phase::Resting => return None,
+            Phase::Attempting => return self.hurried.then_some(self.attempted_at + HANG),
             Phase::Waiting { retry_at } => return Some(retry_at),
             Phase::Joining { until } => return Some(until),
             Phase::Preparing | Phase::Online => self.arrived_at + if self.pinged { SILENCE } else { ASK_AFTER },
@@ -185,7 +191,11 @@ impl Link {
     fn advance(&mut self, now: Now, rng: &mut impl Rng, effects: &mut Vec<Effect>) {
         match self.phase {
             Phase::Waiting { .. } if !self.is_wanted(now) => self.phase = Phase::Resting,
-            Phase::Waiting { retry_at } if retry_at <= now.elapsed => self.attempt(effects),
+            Phase::Waiting { retry_at } if retry_at <= now.elapsed => self.attempt(now, effects),
+            Phase::Attempting if self.hurried && self.attempted_at + HANG <= now.elapsed => {
+                self.disconnect(Phase::Resting, effects);
+                self.attempt(now, effects);
+            }
             Phase::Joining { until } if until <= now.elapsed => self.close(Closing::Lost, now, rng, effects),
             Phase::Preparing | Phase::Online => self.keep_alive(now, rng, effects),
             Phase::Resting | Phase::Waiting { .. } | Phase::Attempting | Phase::Joining { .. } => {}
@@ -241,8 +251,10 @@ impl Link {
         }
     }
 
-    fn attempt(&mut self, effects: &mut Vec<Effect>) {
+    fn attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.phase = Phase::Attempting;
+        self.hurried = false;
+        self.attempted_at = now.elapsed;
         effects.push(Effect::Attempt(self.freshness));
     }
 

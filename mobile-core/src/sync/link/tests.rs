@@ -123,6 +123,19 @@ fn the_network_coming_back_ends_every_wait() {
 }
 
 #[test]
+fn an_attempt_that_hangs_from_before_the_network_came_back_is_made_anew() {
+    let mut script = Script::new();
+    script.step(Event::Tick);
+    assert_eq!(script.pass(Duration::from_secs(10)), []);
+    let anew = [Effect::Disconnect, Effect::Attempt(Freshness::Cached)];
+    assert_eq!(script.step(Event::NetworkAvailable), anew);
+    // Hosts repeat themselves: a young attempt gets its time, and no more.
+    assert_eq!(script.step(Event::NetworkAvailable), []);
+    assert_eq!(script.wait(), (HANG, anew.into()));
+    assert_eq!(script.link.next_tick(), None);
+}
+
+#[test]
 fn a_connection_that_survived_a_change_of_network_is_asked_and_not_torn_down() {
     let mut script = Script::online(TEN_MINUTES);
     assert_eq!(script.step(Event::NetworkAvailable), [Effect::Ping]);
