@@ -49,6 +49,16 @@ fn reason_to_remove(page: &RecordsPage, document: &LocalDocument) -> Option<Refu
     })
 }
 
+/// Documents whose unsent changes are refused and still stand in the document instead of on a card.
+pub(super) async fn without_card(core: &Core) -> Result<Vec<(DocumentId, RefusalReason)>, SessionError> {
+    let mut found = Vec::new();
+    for (document, _) in core.store.unacknowledged().await? {
+        let known = core.store.document(document).await?;
+        found.extend(known.and_then(|known| known.refused).map(|reason| (document, reason)));
+    }
+    Ok(found)
+}
+
 /// Turns the unsent changes of a document into a card; the document goes back to what the server has.
 pub(super) async fn keep_as_card(core: &Core, document: DocumentId, reason: RefusalReason) -> Result<(), SessionError> {
     let Some(known) = core.store.document(document).await?.filter(|known| known.unacknowledged > 0) else {

@@ -25,7 +25,10 @@ use super::{
     },
     Hands, Job, Target, Work, open_replica,
 };
-use crate::{store::LocalDocument, sync::SyncHandle};
+use crate::{
+    store::{LocalDocument, RefusalReason},
+    sync::SyncHandle,
+};
 
 /// Replicas that stay open: a memo is some 300 kB open, a screen uses at most three documents.
 const MAX_OPEN: usize = 8;
@@ -44,6 +47,8 @@ pub(super) struct Owner {
     used: u64,
     /// Documents whose summary row in the store is older than they are, and when it is to be made again.
     stale: HashMap<DocumentId, Instant>,
+    /// Refused edits may be without a card: a kill came between, or there was no space left.
+    cards_due: bool,
 }
 
 impl Owner {
@@ -54,11 +59,12 @@ impl Owner {
     ) -> Self {
         let now = Instant::now();
         let stale = stale.into_iter().map(|document| (document, now)).collect();
-        Self { core, sync, open: HashMap::new(), used: 0, stale }
+        Self { core, sync, open: HashMap::new(), used: 0, stale, cards_due: true }
     }
 
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let ended = self.core.ended.clone();
+        self.keep_missing_cards().await;
         while !ended.is_cancelled() {
             let oldest = self.stale.iter().min_by_key(|(_, due)| **due).map(|(document, due)| (*document, *due));
             // Whoever waits on a screen goes first.
@@ -88,15 +94,7 @@ impl Owner {
                 let _ = done.send(());
             }
             Job::Received { document, changes } => self.received(document, &changes),
-            Job::Refused { document, reason } => {
-                self.open.remove(&document);
-                if let Err(error) = unsent::keep_as_card(&self.core, document, reason).await {
-                    tracing::error!(document.id = %document, %error, "unsent edits could not be kept as a card");
-                }
-                self.core.forget_summary(document);
-                self.stale.insert(document, Instant::now());
-                self.core.changes.happened();
-            }
+            Job::Refused { document, reason } => self.refused(document, reason).await,
             Job::Page { page, done } => {
                 let _ = done.send(self.page(&page).await);
             }
@@ -190,6 +188,35 @@ impl Owner {
         self.core.changes.happened();
     }
 
+    async fn refused(&mut self, document: DocumentId, reason: RefusalReason) {
+        self.open.remove(&document);
+        if let Err(error) = unsent::keep_as_card(&self.core, document, reason).await {
+            tracing::error!(document.id = %document, %error, "unsent edits could not be kept as a card");
+            self.cards_due = true;
+        }
+        self.core.forget_summary(document);
+        self.stale.insert(document, Instant::now());
+        self.core.changes.happened();
+    }
+
+    /// Makes the cards that should be there: nobody waits for refused edits any more, so they must not stay unseen.
+    async fn keep_missing_cards(&mut self) {
+        if !std::mem::take(&mut self.cards_due) {
+            return;
+        }
+        match unsent::without_card(&self.core).await {
+            Ok(refused) => {
+                for (document, reason) in refused {
+                    self.refused(document, reason).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "refused edits could not be looked for");
+                self.cards_due = true;
+            }
+        }
+    }
+
     async fn page(&mut self, page: &RecordsPage) -> Result<(), SessionError> {
         let effects = unsent::effects_of(&self.core, page).await?;
         self.core.store.apply_page(page, &effects).await?;
@@ -198,7 +225,9 @@ impl Owner {
             self.stale.remove(document);
         }
         self.bind_authors(page);
-        self.core.page_applied(page, &effects.purge).await
+        self.core.page_applied(page, &effects.purge).await?;
+        self.keep_missing_cards().await;
+        Ok(())
     }
 
     /// Documents that are open already learn who their nameless actors are; others learn it when they are opened.
