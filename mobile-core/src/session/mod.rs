@@ -2,7 +2,7 @@
 //!
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
-//! lists show; `contact` and `tokens` each contact with the server; `watch` observers. One module per screen:
+//! lists show; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
 //! `home`, `prepare`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`.
 //! No function of a screen waits for the network.
 
@@ -22,6 +22,7 @@ mod refused;
 mod roster;
 #[expect(clippy::module_inception, reason = "a session is what this module is about")]
 mod session;
+mod soon;
 mod status;
 mod summary;
 mod taiwa;

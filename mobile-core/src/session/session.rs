@@ -23,7 +23,7 @@ use super::{
     core::{Core, Waits},
     desk::{Desk, Target, is_current},
     memo::CaretMessage,
-    status,
+    soon, status,
     tokens::TokenKeeper,
 };
 use crate::{
@@ -85,6 +85,7 @@ impl Session {
         let (carets, _) = broadcast::channel(MAX_CARETS);
         tasks.spawn(take_events(core.clone(), desk.clone(), carets.clone(), events));
         tasks.spawn(status::remind_of_waiting(core.clone()));
+        tasks.spawn(soon::keep_live(core.clone(), sync.clone()));
         tasks.close();
         let life = Arc::new(core.ended.clone().drop_guard());
         Ok(Self { core, desk, sync, carets, http, tasks, _life: life })

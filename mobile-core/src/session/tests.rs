@@ -275,6 +275,41 @@ async fn a_refused_document_goes_back_to_what_the_server_has_and_leaves_a_card()
 }
 
 #[tokio::test]
+async fn a_kill_between_a_refusal_and_its_card_loses_neither() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (_taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    session.add_intention(PAIR, "先に聞く".to_owned(), None).await.unwrap();
+    let document = DocumentKey::Notebook { pair: PAIR }.document_id(0);
+    session.core.store.mark_refused(document, Some(RefusalReason::Full)).await.unwrap();
+
+    let killed = copy_of(directory.path());
+    let taiwa = Taiwa::open(options(killed.path(), &vault)).await.unwrap();
+    let session = taiwa.session().await.unwrap();
+    let mut cards = session.observe(|session| async move { session.refused_edits().await });
+    let card = loop {
+        let found = tokio::time::timeout(WAIT, cards.next()).await.unwrap().unwrap().unwrap();
+        if let Some(card) = found.into_iter().next() {
+            break card;
+        }
+    };
+    assert_eq!((card.text.as_str(), card.reason), ("先に聞く", RefusalReason::Full));
+    assert_eq!(session.unsent().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_preps_of_the_next_day_are_live_for_the_manager_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (taiwa, session) = signed_in(directory.path(), &vault, MANAGER).await;
+    let prep = DocumentKey::Prep { pair: PAIR, meeting: meeting() }.document_id(0);
+    assert_eq!(super::soon::preps(&session.core), [prep].into());
+    taiwa.close().await;
+    let (_taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    assert_eq!(super::soon::preps(&session.core), [].into());
+}
+
+#[tokio::test]
 async fn a_second_person_on_the_phone_neither_sees_nor_sends_the_first_ones_queue() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());
