@@ -70,7 +70,7 @@ pub struct Server {
     stopping: CancellationToken,
     tasks: TaskTracker,
     serving: JoinHandle<io::Result<()>>,
-    _lock: Option<ServerLock>,
+    _lock: ServerLock,
 }
 
 impl Server {
@@ -87,7 +87,10 @@ impl Server {
     /// # Errors
     /// See [`Server::start`].
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>, limits: HubLimits) -> Result<Self, StartError> {
-        let lock = config.database_file().as_deref().map(take_lock).transpose()?;
+        let lock = match config.database_file() {
+            Some(path) => take_lock(&path)?,
+            None => ServerLock::share_session(&config.database).await?,
+        };
         let store = Store::open(&config.database, clock.now()).await?;
         let tokens = TokenKey::open(&config.token_key_file())?;
         let unheard = |source| StartError::Listen { address: config.listen, source };

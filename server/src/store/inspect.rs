@@ -81,7 +81,7 @@ impl Store {
         Ok(schema)
     }
 
-    /// What SQLite says about the whole file; `ok` on PostgreSQL, which checks its own.
+    /// What SQLite says about the whole file. PostgreSQL checks its own: `ok` if it syncs what it commits.
     ///
     /// # Errors
     /// [`StoreError`] if the check could not run.
@@ -92,7 +92,10 @@ impl Store {
                 connection.ping().await?;
                 Ok(sqlx::query_scalar("pragma integrity_check(1)").fetch_one(&mut *connection).await?)
             }
-            Db::Postgres(_) => Ok("ok".to_owned()),
+            Db::Postgres(pool) => {
+                let synced: String = sqlx::query_scalar("show synchronous_commit").fetch_one(pool).await?;
+                Ok(if synced == "on" { "ok".to_owned() } else { format!("synchronous_commit is {synced}") })
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! one body for each engine. Writes go through a [`Tx`]. Decides nothing about who may do what.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -30,7 +31,7 @@ macro_rules! on {
             }
             $crate::store::Db::Postgres(pool) => {
                 let $c = pool;
-                $body
+                $crate::store::in_time(async { $body }).await
             }
         }
     };
@@ -42,7 +43,7 @@ macro_rules! on {
             }
             $crate::store::TxInner::Postgres(transaction) => {
                 let $c = &mut **transaction;
-                $body
+                $crate::store::in_time(async { $body }).await
             }
         }
     };
@@ -80,6 +81,17 @@ const WRITING_REQUESTS: usize = 4;
 const HUB_PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two tries.
 const HUB_RETRY: Duration = Duration::from_millis(250);
+
+/// A PostgreSQL that has not answered a statement for so long has vanished; it ends its own statements before that.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(40);
+/// How long closing waits for connections that may never answer again.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Gives up on a PostgreSQL that does not answer, so that neither a commit nor a stop waits for ever.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let late = |_| sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer"));
+    timeout(ANSWER_PATIENCE, answer).await.map_err(late)?
+}
 
 /// The open database; clones share it.
 #[derive(Clone, Debug)]
@@ -158,7 +170,7 @@ impl Store {
     async fn begin_now(&self) -> Result<TxInner, StoreError> {
         Ok(match self.db() {
             Db::Sqlite { write, .. } => TxInner::Sqlite(write.begin_with("begin immediate").await?),
-            Db::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+            Db::Postgres(pool) => TxInner::Postgres(in_time(pool.begin()).await?),
         })
     }
 
@@ -170,7 +182,7 @@ impl Store {
     pub async fn begin_reading(&self) -> Result<Tx, StoreError> {
         let inner = match self.db() {
             Db::Sqlite { read, .. } => TxInner::Sqlite(read.begin().await?),
-            Db::Postgres(pool) => TxInner::Postgres(pool.begin_with("begin read only").await?),
+            Db::Postgres(pool) => TxInner::Postgres(in_time(pool.begin_with("begin read only")).await?),
         };
         Ok(Tx { inner, _turn: None })
     }
@@ -201,7 +213,11 @@ impl Store {
                 checkpoint.close().await;
                 write.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pool) => {
+                if timeout(CLOSE_PATIENCE, pool.close()).await.is_err() {
+                    tracing::warn!("connections to the database did not close in {CLOSE_PATIENCE:?}: they are left");
+                }
+            }
         }
     }
 }
@@ -218,7 +234,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreError> {
         match self.inner {
             TxInner::Sqlite(transaction) => transaction.commit().await?,
-            TxInner::Postgres(transaction) => transaction.commit().await?,
+            TxInner::Postgres(transaction) => in_time(transaction.commit()).await?,
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use sqlx::{
+    Connection, PgConnection,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -21,7 +22,7 @@ use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Db, Shared, Store, StoreError, WRITING_REQUESTS};
+use super::{Db, Shared, Store, StoreError, WRITING_REQUESTS, in_time};
 use crate::entropy::random;
 
 /// How long a SQLite statement waits for a lock that another process (an import) holds.
@@ -32,6 +33,19 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Waiting for a free connection longer than this is an overload, which the caller reports.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What every session asks of PostgreSQL, whatever the database or the URL says: a commit is on disk, a statement ends
+/// before [`super::ANSWER_PATIENCE`], and a server that vanished holds no locks for long.
+const POSTGRES_SETTINGS: [(&str, &str); 7] = [
+    ("synchronous_commit", "on"),
+    ("statement_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
+];
+/// Key of the advisory lock that a server shares and `restored` takes alone: "taiwa" in ASCII.
+const SERVER_LOCK: i64 = 0x0074_6169_7761;
 /// 64 MiB of 4 KiB pages: only if [`Store::checkpoint`] does not keep up does the writer move the log itself.
 const WRITER_CHECKPOINT_PAGES: &str = "16384";
 /// The log is cut back to this after a checkpoint.
@@ -104,10 +118,14 @@ async fn open_postgres(url: &str) -> Result<Db, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
+        .connect_with(options.clone().options(POSTGRES_SETTINGS))
         .await
         .map_err(|error| open_error(&name, error))?;
-    sqlx::migrate!("../migrations/postgres").run(&pool).await.map_err(|error| migrate_error(&name, error))?;
+    // On a connection of its own: a migration may take longer than a statement of a request.
+    let mut connection = PgConnection::connect_with(&options).await.map_err(|error| open_error(&name, error))?;
+    let migrated = sqlx::migrate!("../migrations/postgres").run(&mut connection).await;
+    migrated.map_err(|error| migrate_error(&name, error))?;
+    connection.close().await.map_err(|error| open_error(&name, error))?;
     Ok(Db::Postgres(pool))
 }
 
@@ -186,10 +204,17 @@ fn migrate_error(database: &str, error: MigrateError) -> StoreError {
     }
 }
 
-/// The lock that keeps a second server from the same SQLite file; released when dropped.
+/// What keeps a second server from the same SQLite file, and `restored` from the database of a running server; released
+/// when dropped.
 #[derive(Debug)]
 pub struct ServerLock {
-    _file: fs::File,
+    _held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    File { _file: fs::File },
+    Session { _connection: PgConnection },
 }
 
 impl ServerLock {
@@ -204,6 +229,28 @@ impl ServerLock {
         let file =
             fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(PathBuf::from(name))?;
         file.try_lock()?;
-        Ok(Self { _file: file })
+        Ok(Self { _held: Held::File { _file: file } })
+    }
+
+    /// Takes the lock of a server in a PostgreSQL database, which servers share.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database could not be reached.
+    pub async fn share_session(url: &str) -> Result<Self, StoreError> {
+        let mut connection = PgConnection::connect(url).await.map_err(|error| open_error("PostgreSQL", error))?;
+        let lock = sqlx::query("select pg_advisory_lock_shared($1)").bind(SERVER_LOCK).execute(&mut connection);
+        in_time(lock).await?;
+        Ok(Self { _held: Held::Session { _connection: connection } })
+    }
+
+    /// Takes the lock of a PostgreSQL database alone; none if a server works with it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database could not be reached.
+    pub async fn take_session(url: &str) -> Result<Option<Self>, StoreError> {
+        let mut connection = PgConnection::connect(url).await.map_err(|error| open_error("PostgreSQL", error))?;
+        let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(SERVER_LOCK).fetch_one(&mut connection);
+        let taken: bool = in_time(lock).await?;
+        Ok(taken.then_some(Self { _held: Held::Session { _connection: connection } }))
     }
 }

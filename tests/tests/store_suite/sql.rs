@@ -1,7 +1,8 @@
 //! The SQL itself: every statement is accepted by both engines, which have the same tables and columns.
 
-use taiwa_server::store::{Store, StoreError};
+use taiwa_server::store::{ServerLock, Store, StoreError};
 use taiwa_shared::time::Clock;
+use taiwa_tests::eventually::{PATIENCE, eventually};
 
 use super::fixture::Fixture;
 
@@ -49,4 +50,24 @@ async fn a_damaged_file_is_refused_and_left_as_it_is() {
         assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{what}: {refused:?}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_syncs_commits_whatever_it_was_told_before() {
+    let Some(fixture) = Fixture::postgres("postgresql_syncs_commits_whatever_it_was_told_before").await else { return };
+    let sign = if fixture.url.contains('?') { '&' } else { '?' };
+    let careless = format!("{}{sign}options[synchronous_commit]=off", fixture.url);
+    let store = Store::open(&careless, fixture.now()).await.unwrap();
+    assert_eq!(store.integrity().await.unwrap(), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_notices_servers_on_postgresql() {
+    let Some(fixture) = Fixture::postgres("a_restore_notices_servers_on_postgresql").await else { return };
+    let first = ServerLock::share_session(&fixture.url).await.unwrap();
+    let second = ServerLock::share_session(&fixture.url).await.unwrap();
+    drop(first);
+    assert!(ServerLock::take_session(&fixture.url).await.unwrap().is_none());
+    drop(second);
+    eventually("the lock is free", PATIENCE, || async { ServerLock::take_session(&fixture.url).await.unwrap() }).await;
 }
