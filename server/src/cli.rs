@@ -1,4 +1,4 @@
-//! What an operator types: `serve`, `import`, `invite`, `restored`.
+//! What an operator types: `serve`, `import`, `invite`, `deactivate`, `restored`.
 //!
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
 //! everything else to standard error; an error says which key it is about and what to write.
@@ -19,7 +19,10 @@ use crate::{
     auth::login::{INVITATION_LIFE, invite},
     clock::SystemClock,
     config::{Config, LogFormat},
-    records::import::{self, Summary, Table},
+    records::{
+        import::{self, Summary, Table},
+        leaving::{self, Leaving},
+    },
     server::Server,
     store::{ServerLock, Store, people::Email},
 };
@@ -58,6 +61,14 @@ enum Command {
         /// E-mail of the person.
         email: String,
     },
+    /// Ends somebody's access: sign-ins and invitations stop working, and their pairs are closed.
+    Deactivate {
+        /// Short name of the organisation.
+        #[arg(long)]
+        organisation: String,
+        /// E-mail of the person.
+        email: String,
+    },
     /// Tells a database that it comes from a backup, so that phones bring back what it lacks. Run it before `serve`.
     Restored,
 }
@@ -72,6 +83,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Serve => serve(config).await,
         Command::Import { organisation, name, file } => import(&config, &organisation, &name, &file).await,
         Command::Invite { organisation, email } => print_invitation(&config, &organisation, &email).await,
+        Command::Deactivate { organisation, email } => deactivate(&config, &organisation, &email).await,
         Command::Restored => restored(&config).await,
     }
 }
@@ -147,11 +159,32 @@ async fn print_invitation(config: &Config, slug: &str, email: &str) -> Result<()
     Ok(())
 }
 
+async fn deactivate(config: &Config, slug: &str, email: &str) -> Result<()> {
+    let now = SystemClock.now();
+    let store = Store::open(&config.database, now).await?;
+    let Some(organisation) = store.organisation_by_slug(slug).await? else {
+        bail!("there is no organisation {slug:?}: check --organisation");
+    };
+    let Some(leaving) = leaving::deactivate(&store, organisation.id, &Email::normalise(email), now).await? else {
+        bail!("nobody in {slug} has the e-mail {email:?}: check the spelling");
+    };
+    store.close().await;
+    let Leaving { name, was_active, devices_ended, invitations_voided, pairs_closed } = leaving;
+    let state = if was_active { "has no access any more" } else { "had no access already" };
+    println!(
+        "{name} {state}: {devices_ended} sign-ins ended, {invitations_voided} invitations void, {pairs_closed} pairs closed"
+    );
+    Ok(())
+}
+
 async fn restored(config: &Config) -> Result<()> {
     let now = SystemClock.now();
     let _lock = match config.database_file() {
-        Some(path) => Some(ServerLock::take(&path).context("the server still runs on this database: stop it first")?),
-        None => None,
+        Some(path) => ServerLock::take(&path).context("the server still runs on this database: stop it first")?,
+        None => match ServerLock::take_session(&config.database).await? {
+            Some(lock) => lock,
+            None => bail!("the server still runs on this database: stop it first"),
+        },
     };
     let store = Store::open(&config.database, now).await?;
     let epoch = store.renew_epoch(now).await?;

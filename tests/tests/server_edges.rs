@@ -31,6 +31,7 @@ use taiwa_shared::{
 use taiwa_tests::{
     clock::TestClock,
     eventually::{PATIENCE, eventually},
+    plain_client::PlainClient,
     process::{Reaped, ServerProcess, binary, run_server_command},
     rest::{Answer, Rest},
 };
@@ -272,6 +273,46 @@ async fn an_import_of_another_process_is_news_within_seconds() {
         }
     };
     tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    running.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_ends_somebodys_access_and_a_running_server_feels_it() {
+    let running = Running::start().await;
+    let folder = running.folder.path();
+    let login = running.sign_in("hanako@a.jp").await;
+    let invitation = running.invitation("hanako@a.jp").await;
+    let with_token = running.rest().with_token(login.tokens.access_token.expose());
+    let ticket: TicketResponse = with_token.post("/v1/sync/ticket", &json!(null)).await.unwrap().into().unwrap();
+    let url = format!("ws://{}/v1/sync?ticket={}", running.server.address(), ticket.ticket.expose());
+    let mut client = PlainClient::connect(url, "hanako", false).await;
+    let ken = running.signed_in("ken@a.jp").await;
+
+    let deactivate = command(folder, &["deactivate", "--organisation", "a", "hanako@a.jp"]);
+    let said = run(deactivate).await.0;
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(said, "佐藤 花子 has no access any more: 1 sign-ins ended, 1 invitations void, 1 pairs closed\n");
+    assert_eq!(client.socket.hear_close().await, Some(4403));
+
+    let rest = running.rest();
+    assert_problem(&with_token.get("/v1/records").await.unwrap(), 401, "token_invalid", "");
+    let refresh = json!({ "refresh_token": login.tokens.refresh_token.expose() });
+    assert_problem(&rest.post("/v1/login/refresh", &refresh).await.unwrap(), 401, "sign_in_again", "");
+    let password = json!({ "email": "hanako@a.jp", "password": PASSWORD, "device_name": "" });
+    assert_problem(&rest.post("/v1/login/password", &password).await.unwrap(), 401, "credentials_refused", "");
+    let again = json!({ "invitation": invitation, "password": PASSWORD, "device_name": "" });
+    assert_problem(&rest.post("/v1/login/invitation", &again).await.unwrap(), 401, "credentials_refused", "");
+    let page: RecordsPage = ken.get("/v1/records").await.unwrap().into().unwrap();
+    assert!(page.entries.iter().any(|entry| format!("{entry:?}").contains("Closed")), "{page:?}");
+
+    let counter = running.server.store().counters().await.unwrap();
+    let twice = command(folder, &["deactivate", "--organisation", "a", "HANAKO@a.jp"]);
+    let said = String::from_utf8(run(twice).await.0.stdout).unwrap();
+    assert!(said.contains("had no access already: 0 sign-ins ended"), "{said}");
+    assert_eq!(running.server.store().counters().await.unwrap(), counter);
+    let nobody = command(folder, &["deactivate", "--organisation", "a", "who@a.jp"]);
+    let (output, said) = run(nobody).await;
+    assert!(!output.status.success() && said.contains("nobody in a has the e-mail"), "{said}");
     running.server.stop().await;
 }
 

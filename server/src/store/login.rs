@@ -23,6 +23,10 @@ statements! {
         join person p on p.organisation = d.organisation and p.id = d.person
         where d.organisation = $1 and d.id = $2 and d.revoked is null and p.active";
     REVOKE_DEVICE = "update device set revoked = $3 where organisation = $1 and id = $2 and revoked is null";
+    REVOKE_DEVICES = "update device set revoked = $3 where organisation = $1 and person = $2 and revoked is null
+        returning id";
+    FORGET_PASSWORD = "delete from password where organisation = $1 and person = $2";
+    VOID_INVITATIONS = "delete from invitation where organisation = $1 and person = $2 and used is null";
     ADD_TICKET = "insert into socket_ticket (hash, organisation, device, expires, principal_expires)
         values ($1, $2, $3, $4, $5)";
     HAS_TICKET = "select count(*) from socket_ticket where hash = $1";
@@ -234,6 +238,50 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(rows > 0)
+    }
+
+    /// Ends every sign-in of a person for good; returns those that were still going.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn revoke_devices(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let (organisation, person, now) = (organisation.as_uuid(), person.as_uuid(), now.as_millis());
+        let ended: Vec<Uuid> = on!(tx self, |c| sqlx::query_scalar(REVOKE_DEVICES)
+            .bind(organisation)
+            .bind(person)
+            .bind(now)
+            .fetch_all(c)
+            .await)?;
+        Ok(ended.into_iter().map(DeviceId::from_uuid).collect())
+    }
+
+    /// Forgets a person's password; they can set another with an invitation.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn forget_password(&mut self, organisation: OrganisationId, person: UserId) -> Result<(), StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        on!(tx self, |c| sqlx::query(FORGET_PASSWORD).bind(organisation).bind(person).execute(c).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Makes a person's unused invitations void; returns how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn void_invitations(&mut self, organisation: OrganisationId, person: UserId) -> Result<u64, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        Ok(on!(tx self, |c| sqlx::query(VOID_INVITATIONS)
+            .bind(organisation)
+            .bind(person)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?)
     }
 
     /// Adds a socket ticket.
