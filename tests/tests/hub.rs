@@ -86,8 +86,9 @@ async fn nothing_is_acknowledged_or_forwarded_before_the_commit() {
         (now.changes_uncommitted == 1 || now.changes_stored > before).then_some(())
     })
     .await;
-    // Twice: the first answer may overtake a message that is already on its way, the second cannot.
-    for _ in 0..2 {
+    // For many commit windows, so that the writer has had its turn and is held up by the lock alone.
+    let received = std::time::Instant::now();
+    while received.elapsed() < 20 * patient().commit_window {
         member.settle().await;
         manager.settle().await;
     }
