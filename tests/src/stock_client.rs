@@ -27,10 +27,14 @@ pub fn interop_folder() -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let _one_at_a_time = INSTALLING.lock().expect("nothing panics while it installs");
-    if !folder.join("node_modules").exists() {
-        // Exactly what the lock file says; it names no host, so any registry will do.
-        let install = Command::new("npm").arg("ci").current_dir(&folder).output().context("start npm")?;
-        ensure!(install.status.success(), "npm ci failed: {}", String::from_utf8_lossy(&install.stderr));
+    // npm writes this file last, so what a broken-off installation left is not taken for one.
+    if !folder.join("node_modules/.package-lock.json").exists() {
+        // The versions of the lock file; it names no host, so any registry will do. `npm ci` refuses such a file where
+        // the registry does not offer the optional native parts for other platforms.
+        let mut install = Command::new("npm");
+        install.args(["install", "--ignore-scripts"]).current_dir(&folder);
+        let install = install.output().context("start npm")?;
+        ensure!(install.status.success(), "npm install failed: {}", String::from_utf8_lossy(&install.stderr));
     }
     Ok(Some(folder))
 }

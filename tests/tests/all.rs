@@ -10,6 +10,7 @@ mod bad_tokens;
 mod convergence;
 mod damaged_files;
 mod encrypted;
+mod genesis;
 mod hub;
 mod killed_phone;
 mod killed_server;
