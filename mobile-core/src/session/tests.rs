@@ -298,6 +298,32 @@ async fn a_kill_between_a_refusal_and_its_card_loses_neither() {
 }
 
 #[tokio::test]
+async fn a_panic_in_a_job_is_answered_and_the_next_job_starts_from_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (_taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    let memo = session.memo(meeting()).await.unwrap();
+    memo.splice(0, 0, "残る".to_owned()).await.unwrap();
+    let key = DocumentKey::Memo { pair: PAIR, meeting: meeting() };
+    let target = super::desk::Target { key, slot: None };
+
+    let edited: Result<(), SessionError> = session
+        .desk
+        .edit(target, |replica| {
+            memo_document::splice_utf16(replica, 0, 0, "半端", now())?;
+            panic!("half way");
+        })
+        .await;
+    assert!(matches!(edited, Err(SessionError::Unexpected(_))), "{edited:?}");
+    let read: Result<(), SessionError> = session.desk.read(key, |_| panic!("reading")).await;
+    assert!(matches!(read, Err(SessionError::Unexpected(_))), "{read:?}");
+
+    memo.splice(2, 0, "もの".to_owned()).await.unwrap();
+    assert_eq!(session.memo(meeting()).await.unwrap().read().await.unwrap().text, "残るもの");
+    assert_eq!(session.unsent().await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn the_preps_of_the_next_day_are_live_for_the_manager_alone() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());

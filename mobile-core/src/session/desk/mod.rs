@@ -1,7 +1,7 @@
 //! The open documents: one owner task edits, stores, applies what arrived, and renews summaries.
 //!
 //! An edit is done when its change is synced to disk; a caller who goes away meanwhile does not break it off. If the
-//! store refuses, the replica is dropped, so that no screen shows what is not kept. A few replicas stay open.
+//! store refuses or the job panics, the replica is dropped, so that no screen shows what is not kept. A few stay open.
 
 mod owner;
 
@@ -19,7 +19,10 @@ use taiwa_shared::{
     protocol::records::RecordsPage,
     sync::chunks::StoredChange,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinError,
+};
 
 use owner::Owner;
 
@@ -135,7 +138,7 @@ impl Desk {
     pub(super) async fn renew(&self, documents: Vec<DocumentId>) -> Result<(), SessionError> {
         let (done, finished) = oneshot::channel();
         self.send(Job::Renew { documents, done }).await?;
-        finished.await.map_err(|_| SessionError::Ended)
+        finished.await.map_err(|_| self.unanswered())
     }
 
     /// Changes of others arrived and are in the store.
@@ -152,7 +155,7 @@ impl Desk {
     pub(super) async fn apply_page(&self, page: RecordsPage) -> Result<(), SessionError> {
         let (done, finished) = oneshot::channel();
         self.send(Job::Page { page: Box::new(page), done }).await?;
-        finished.await.map_err(|_| SessionError::Ended)?
+        finished.await.map_err(|_| self.unanswered())?
     }
 
     async fn ask<T: Send + 'static, R: Send + 'static>(
@@ -170,7 +173,12 @@ impl Desk {
             })
         });
         self.send(job(work)).await?;
-        answered.await.map_err(|_| SessionError::Ended)?
+        answered.await.map_err(|_| self.unanswered())?
+    }
+
+    /// Why a job ended without an answer: the owner task is over, or the job panicked and the task goes on.
+    fn unanswered(&self) -> SessionError {
+        if self.jobs.is_closed() { SessionError::Ended } else { DocumentError::Panicked.into() }
     }
 
     async fn send(&self, job: Job) -> Result<(), SessionError> {
@@ -191,7 +199,10 @@ pub(super) async fn open_replica(
     let opened = tokio::task::spawn_blocking(move || {
         Replica::open(key, generation, changes.iter().map(|change| &change.bytes[..]), editor)
     });
-    let mut replica = opened.await.map_err(|error| SessionError::Unexpected(Box::new(error)))??;
+    // What a panic says may quote the document.
+    let panicked =
+        |error: JoinError| if error.is_panic() { DocumentError::Panicked.into() } else { SessionError::Ended };
+    let mut replica = opened.await.map_err(panicked)??;
     for (actor, user) in core.roster().authors_of(key.document_id(generation)) {
         if let Ok(actor) = hex::decode(actor) {
             replica.bind_actor(&actor, *user);

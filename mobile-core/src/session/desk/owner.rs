@@ -2,11 +2,13 @@
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use taiwa_shared::{
     documents::Replica,
     domain::ownership::{Access, DocumentKey},
@@ -64,7 +66,8 @@ impl Owner {
 
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let ended = self.core.ended.clone();
-        self.keep_missing_cards().await;
+        let done = AssertUnwindSafe(self.keep_missing_cards()).catch_unwind().await;
+        self.after(done.is_err());
         while !ended.is_cancelled() {
             let oldest = self.stale.iter().min_by_key(|(_, due)| **due).map(|(document, due)| (*document, *due));
             // Whoever waits on a screen goes first.
@@ -73,13 +76,27 @@ impl Owner {
                 () = ended.cancelled() => {}
                 job = jobs.recv() => match job {
                     Some(job) => {
-                        self.perform(job).await;
+                        // Whoever asked hears of a panic, as the answer is dropped with the job.
+                        let done = AssertUnwindSafe(self.perform(job)).catch_unwind().await;
+                        self.after(done.is_err());
                         self.close_least_used();
                     }
                     None => return,
                 },
-                document = due(oldest) => self.renew(document).await,
+                document = due(oldest) => {
+                    let done = AssertUnwindSafe(self.renew(document)).catch_unwind().await;
+                    self.after(done.is_err());
+                }
             }
+        }
+    }
+
+    /// After a panic nothing that is open can be trusted; the store has what was answered, and is read again.
+    fn after(&mut self, panicked: bool) {
+        if panicked {
+            tracing::error!("a job on a document panicked");
+            self.open.clear();
+            self.core.changes.happened();
         }
     }
 
@@ -262,9 +279,15 @@ impl Owner {
         }
     }
 
-    fn summarise_open(&self, document: DocumentId) {
-        if let Some(open) = self.open.get(&document) {
-            self.core.keep_summary(document, Summary::of(&open.replica));
+    fn summarise_open(&mut self, document: DocumentId) {
+        let Some(open) = self.open.get(&document) else { return };
+        // The changes are stored: that must be answered even if they cannot be summarised.
+        match catch_unwind(AssertUnwindSafe(|| Summary::of(&open.replica))) {
+            Ok(summary) => self.core.keep_summary(document, summary),
+            Err(_) => {
+                tracing::error!(document.id = %document, "making a summary panicked");
+                self.open.remove(&document);
+            }
         }
     }
 
