@@ -1,7 +1,7 @@
 //! Typing into a memo: the host's text field and the document stay two things until the host takes what arrived.
 //!
 //! What the field says is written on top of what the field showed, and merges with what arrived meanwhile, so that neither
-//! a keystroke nor the end of a composition deletes what the other person wrote (research/product 7.2). The field never
+//! a keystroke nor the end of a composition deletes what the other person wrote. The field never
 //! changes under the person's hands: the host asks for [`Memo::remote`] when nothing is being composed, shows it, and
 //! says so with [`Memo::adopt`] in the same turn of its event loop.
 

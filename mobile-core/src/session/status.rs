@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sync::{Connection, SyncStatus};
 
-/// A change on its way for longer than this is said to be waiting (research/product 3.3).
+/// A change on its way for longer than this is said to be waiting: people look at the word after a sentence, not after a key.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 
 /// Where the edits of this person are.

@@ -29,7 +29,7 @@ use crate::entropy::random;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers of a SQLite file; more do not help, they share one disk.
 const SQLITE_READERS: u32 = 4;
-/// Connections to PostgreSQL; research/server.md measured batches on 8, and requests need some beside the hub.
+/// Connections to PostgreSQL; eight carry the hub's batches, and requests need some beside it.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Waiting for a free connection longer than this is an overload, which the caller reports.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ pub struct HubLimits {
     /// One message that the client's side does not take for this long means that the connection is dead.
     pub write_timeout: Duration,
     /// Commits follow each other no faster than this; with a sync to disk of 0.2 ms, 5 ms save 20 µs per edit
-    /// (research/graph-hub.md, section 3). An idle hub commits at once.
+    ///. An idle hub commits at once.
     pub commit_window: Duration,
     /// A document without new changes for this long gets its digest renewed in its record.
     pub quiet_after: Duration,

@@ -25,7 +25,7 @@ use crate::store::chunks::ChunkRow;
 /// First byte of a row that is not sealed.
 pub(super) const PLAIN: u8 = 0;
 /// 64 KiB of the newest changes stay in memory for fan-out; older bytes are read from the store
-/// (research/graph-hub.md, section 3).
+/// when needed.
 const RECENT_BYTES: usize = 64 * 1024;
 
 /// Names one session of one connection on one document; never used again.

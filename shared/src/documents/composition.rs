@@ -1,4 +1,4 @@
-//! Text that an input method composes while others go on writing (research/product 7.2).
+//! Text that an input method composes while others go on writing.
 //!
 //! Between start and end the field is left alone and shows the text as it was at the start. At the end, what changed is
 //! written on top of the heads at the start and merges with everything since; written on top of the newest heads instead

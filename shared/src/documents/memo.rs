@@ -16,7 +16,7 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Most letters of a memo: an hour of typing is a tenth of it; beyond, sync and reading both suffer (research/product 3.3).
+/// Most letters of a memo: an hour of typing is a tenth of it; beyond, sync and reading both suffer.
 pub const MAX_BODY_CHARACTERS: usize = 20_000;
 
 /// Every character is an operation, and peers refuse a change of more than 5,000 (`sync::limits`).

@@ -17,7 +17,8 @@ use crate::{
 /// UUIDv5 namespace of document ids; made once at random, never changed.
 const DOCUMENT_NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_9a3d_4c57_8e21_d04f_7a96_c3b8);
 
-/// How long both people still read the documents of a closed pair (research: 30 days, then the manager's copy goes).
+/// How long both people still read the documents of a closed pair: long enough to hand over, then the
+/// manager's copy goes.
 pub const CLOSED_PAIR_READABLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The owner of a document and what it is for.

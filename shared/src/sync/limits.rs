@@ -4,7 +4,7 @@
 //! reach says what that client has to do instead.
 
 /// 1 MiB: the largest frame that is read. Our own messages stay near 64 KiB; the largest honest one is a stock
-/// client's first upload of about 8 000 one-key changes at 125 bytes each (research: V1 messages).
+/// client's first upload of about 8 000 one-key changes at 125 bytes each.
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
 
 /// 64 KiB of changes per outgoing message: larger ones pin read buffers for the life of a connection (1.25 MB after
