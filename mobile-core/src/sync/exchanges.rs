@@ -13,7 +13,7 @@ use taiwa_shared::{
 use super::{
     event::SyncEvent,
     open_document::{OpenDocument, OpenError},
-    outcome::{Incoming, Outcome, ReceiveError},
+    outcome::{Incoming, Outcome},
     plan::{Plan, is_withheld, plan},
     quarantine::Quarantine,
 };
@@ -142,14 +142,14 @@ impl Exchanges {
         Ok(outcome)
     }
 
-    /// Takes what arrived together.
+    /// Takes what arrived together. A document about which the server sends what a correct one does not send is given up
+    /// until the next connection; the others go on.
     ///
     /// # Errors
-    /// [`ReceiveError`]; the connection cannot go on. What was stored before that is in `outcome` all the same.
-    pub(super) async fn receive(&mut self, batch: Vec<Incoming>, outcome: &mut Outcome) -> Result<(), ReceiveError> {
+    /// [`StoreError`]; nothing of the batch counts as received.
+    pub(super) async fn receive(&mut self, batch: Vec<Incoming>, outcome: &mut Outcome) -> Result<(), StoreError> {
         let mut received: Vec<(DocumentId, Vec<StoredChange>)> = Vec::new();
         let mut touched: Vec<DocumentId> = Vec::new();
-        let mut refused = None;
         for incoming in batch {
             match incoming {
                 Incoming::Message { document, kind, data } => {
@@ -167,10 +167,12 @@ impl Exchanges {
                         Ok(changes) => {
                             push(&mut received, document, changes);
                             touched.push(document);
+                            // The server knows it: should it ever not, that is news again.
+                            self.asked_again.remove(&document);
                         }
                         Err(rejection) => {
-                            refused = Some(ReceiveError::Rejected { document, rejection });
-                            break;
+                            tracing::warn!(document.id = %document, error = %rejection, "a message is not accepted");
+                            self.give_up(document);
                         }
                     }
                 }
@@ -185,10 +187,7 @@ impl Exchanges {
         for document in touched {
             self.note_progress(document, outcome).await?;
         }
-        match refused {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Takes changes made here; those of documents that are not loaded are read from the store when their turn comes.
@@ -353,6 +352,14 @@ impl Exchanges {
         self.in_flight.remove(&document);
         self.live.remove(&document);
         self.idle.retain(|id| *id != document);
+    }
+
+    /// Leaves a document alone until the next connection.
+    fn give_up(&mut self, document: DocumentId) {
+        self.close(document);
+        self.joined.remove(&document);
+        self.queue.retain(|id| *id != document);
+        self.given_up.insert(document);
     }
 
     /// Documents that are gone, forbidden or now readable only have to be loaded differently.

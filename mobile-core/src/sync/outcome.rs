@@ -2,30 +2,9 @@
 //! and the task.
 
 use bytes::Bytes;
-use taiwa_shared::{
-    ids::DocumentId,
-    sync::{document::SyncKind, rejection::Rejection},
-};
+use taiwa_shared::{ids::DocumentId, sync::document::SyncKind};
 
 use super::event::SyncEvent;
-use crate::store::StoreError;
-
-/// Why a batch could not be taken.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReceiveError {
-    /// The store failed; nothing of the batch counts as received.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The server sent something that a correct one does not send.
-    #[error("message about document {document} refused")]
-    Rejected {
-        /// The document.
-        document: DocumentId,
-        /// Why.
-        #[source]
-        rejection: Rejection,
-    },
-}
 
 /// What the server said about a document.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use super::{
     credentials::Credentials,
     event::SyncEvent,
     exchanges::Exchanges,
-    outcome::{Incoming, Outcome, ReceiveError},
+    outcome::{Incoming, Outcome},
     signals::{Closing, Event},
     socket::{Arrival, Socket, message_of},
     task::{GOODBYE, Task},
@@ -179,13 +179,8 @@ impl<C: Credentials> Task<C> {
         let received = contact.exchanges.receive(batch, &mut outcome).await;
         // What is in the store is told even if the connection ends here.
         self.follow(outcome).await;
-        match received {
-            Ok(()) => {}
-            Err(ReceiveError::Store(error)) => self.storage_failed(&error),
-            Err(error @ ReceiveError::Rejected { .. }) => {
-                tracing::warn!(%error, "the server sent something that is not accepted");
-                self.feed(Event::Closed(Closing::Lost));
-            }
+        if let Err(error) = received {
+            self.storage_failed(&error);
         }
     }
 
