@@ -221,8 +221,9 @@ impl Taiwa {
         session.stop().await;
         let path = self.store_path(session.me());
         *current = None;
-        self.set_current(None)?;
+        // In this order, so that a kill in between leaves nothing that a later sign-in would send after all.
         remove_store(&path).map_err(unexpected)?;
+        self.set_current(None)?;
         Ok(SignedOut::Done)
     }
 
@@ -346,8 +347,9 @@ fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// The main file goes last: a log left without it would be read into the next store of that name.
 fn remove_store(path: &Path) -> std::io::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["-wal", "-shm", ""] {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
         remove_if_there(Path::new(&file))?;

@@ -367,6 +367,27 @@ async fn signing_out_asks_before_it_gives_up_what_was_not_sent() {
 }
 
 #[tokio::test]
+async fn a_sign_out_that_is_broken_off_does_not_bring_back_what_was_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    session.add_note(NotesOf::Field, "捨てる".to_owned(), None).await.unwrap();
+    // Something in the way stands for a kill just before it is forgotten who is signed in.
+    let current = directory.path().join("current");
+    std::fs::remove_file(&current).unwrap();
+    std::fs::create_dir(&current).unwrap();
+    assert!(taiwa.sign_out(OnUnsent::Discard).await.is_err());
+    std::fs::remove_dir(&current).unwrap();
+    std::fs::write(&current, MEMBER.to_string()).unwrap();
+
+    let taiwa = Taiwa::open(options(directory.path(), &vault)).await.unwrap();
+    assert!(taiwa.session().await.is_none());
+    let session = enter(&taiwa, MEMBER).await;
+    assert_eq!(session.unsent().await.unwrap(), 0);
+    assert!(session.notes(NotesOf::Field).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_lost_key_is_said_clearly_and_signing_in_again_keeps_the_old_file() {
     let directory = tempfile::tempdir().unwrap();
     let (taiwa, session) = signed_in(directory.path(), &Arc::new(MemoryVault::default()), MEMBER).await;
