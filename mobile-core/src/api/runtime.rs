@@ -35,7 +35,11 @@ where
 {
     match handle().spawn(work).await {
         Ok(result) => result.map_err(Into::into),
-        Err(error) => Err(ApiError::Unexpected { details: format!("a call of the core failed: {error}") }),
+        // What a panic says may quote a document.
+        Err(error) => {
+            let how = if error.is_panic() { "panicked" } else { "was ended" };
+            Err(ApiError::Unexpected { details: format!("a call of the core {how}") })
+        }
     }
 }
 
@@ -47,3 +51,16 @@ macro_rules! ask {
     }};
 }
 pub(super) use ask;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_panic_says_does_not_leave_the_core() {
+        let failed: Result<(), ApiError> =
+            run(async { if true { panic!("内緒") } else { Ok::<(), ApiError>(()) } }).await;
+        let Err(ApiError::Unexpected { details }) = failed else { unreachable!("it panicked: {failed:?}") };
+        assert_eq!(details, "a call of the core panicked");
+    }
+}

@@ -87,8 +87,9 @@ impl<C: Credentials> Task<C> {
             },
             Ok(_) => {}
             Err(error) if error.is_cancelled() => {}
-            Err(error) => {
-                tracing::error!(%error, "an errand of synchronising panicked");
+            // Without its text: what a panic says may quote a document or a token.
+            Err(_) => {
+                tracing::error!("an errand of synchronising panicked");
                 self.feed(Event::Attempted(Err(AttemptFailure::Unreachable)));
                 self.feed(Event::Closed(Closing::Lost));
             }
