@@ -275,6 +275,33 @@ async fn a_refused_document_goes_back_to_what_the_server_has_and_leaves_a_card()
 }
 
 #[tokio::test]
+async fn a_document_with_rejected_changes_on_a_card_is_written_again_once_a_day() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let clock = Arc::new(TestClock(AtomicI64::new(now().as_millis())));
+    let options = Options { clock: clock.clone(), ..options(directory.path(), &vault) };
+    let taiwa = Taiwa::open(options).await.unwrap();
+    let session = enter(&taiwa, MEMBER).await;
+    session.desk.apply_page(company()).await.unwrap();
+    let document = DocumentKey::Notebook { pair: PAIR }.document_id(0);
+    let add = |text: &str| session.add_intention(PAIR, text.to_owned(), None);
+    let reject = async || {
+        session.core.store.mark_refused(document, Some(RefusalReason::Rejected)).await.unwrap();
+        session.desk.refused(document, RefusalReason::Rejected).await.unwrap();
+    };
+    add("一つ目").await.unwrap();
+    reject().await;
+    add("二つ目").await.unwrap();
+    assert_eq!(session.refused_edits().await.unwrap().len(), 1);
+    assert_eq!(session.unsent().await.unwrap(), 1);
+    reject().await;
+    assert!(matches!(add("三つ目").await, Err(SessionError::NoAccess)));
+    clock.0.fetch_add(24 * 60 * 60 * 1_000, Ordering::Relaxed);
+    add("三つ目").await.unwrap();
+    assert_eq!(session.refused_edits().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_kill_between_a_refusal_and_its_card_loses_neither() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());

@@ -2,12 +2,15 @@
 //!
 //! A document is known from a record, or because this phone derived its id and wrote into it before the server knew.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use taiwa_shared::{
     domain::ownership::{Access, DocumentKey},
     ids::{DocumentId, HeadsDigest},
     sync::chunks::ChangeHash,
+    time::Timestamp,
 };
 
 use super::{Store, StoreError, Write, seal::Place};
@@ -21,6 +24,9 @@ const UPDATE: &str = "update document set sealed = $2 where id = $1";
 const HEADS: &str = "select heads from document where id = $1";
 const SET_HEADS: &str = "update document set heads = $2 where id = $1";
 const DELETE: &str = "delete from document where id = $1";
+
+/// A server that goes on refusing changes to a document is not asked to take new ones more often than this.
+const TRY_AGAIN: Duration = Duration::from_hours(24);
 
 /// Why the server no longer takes changes of this person into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,6 +84,9 @@ pub(super) struct DocumentRow {
     pub(super) server_digest: Option<HeadsDigest>,
     pub(super) claimed: bool,
     pub(super) refused: Option<RefusalReason>,
+    /// When a refusal was last lifted to try again.
+    #[serde(default)]
+    pub(super) lifted: Option<Timestamp>,
 }
 
 type Columns = (Vec<u8>, Vec<u8>, Vec<u8>, i64);
@@ -117,7 +126,16 @@ impl Store {
         slot: Option<Date>,
     ) -> Result<DocumentId, StoreError> {
         let id = key.document_id(generation);
-        let row = DocumentRow { key, generation, access, slot, server_digest: None, claimed: false, refused: None };
+        let row = DocumentRow {
+            key,
+            generation,
+            access,
+            slot,
+            server_digest: None,
+            claimed: false,
+            refused: None,
+            lifted: None,
+        };
         let mut tx = self.begin().await?;
         self.insert_document(&mut tx, id, &row).await?;
         self.commit(tx).await?;
@@ -138,6 +156,25 @@ impl Store {
     /// [`StoreError`].
     pub async fn mark_refused(&self, document: DocumentId, reason: Option<RefusalReason>) -> Result<(), StoreError> {
         self.change_documents(&[document], |row| row.refused = reason).await
+    }
+
+    /// Lets the person write again after changes were found not acceptable, at most once a day; true if that is so now.
+    /// Called once those changes are on a card, for the document does not hold them any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lift_rejection(&self, document: DocumentId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(mut row) = self.document_row(&mut tx, document).await? else { return Ok(false) };
+        let is_recent = row.lifted.is_some_and(|at| (at..at.plus(TRY_AGAIN)).contains(&now));
+        if row.refused != Some(RefusalReason::Rejected) || is_recent {
+            return Ok(false);
+        }
+        row.refused = None;
+        row.lifted = Some(now);
+        self.update_document(&mut tx, document, &row).await?;
+        self.commit(tx).await?;
+        Ok(true)
     }
 
     /// The server's heads are known from the exchange itself.

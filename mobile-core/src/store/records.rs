@@ -118,6 +118,7 @@ impl Store {
             claimed: true,
             // Access that was given back lifts the refusal that its loss had caused.
             refused: refused.filter(|reason| record.access != Access::Write || *reason != RefusalReason::NoAccess),
+            lifted: before.as_ref().and_then(|row| row.lifted),
         };
         match before {
             Some(_) => self.update_document(tx, record.id, &row).await,

@@ -206,9 +206,9 @@ impl Exchanges {
         }
     }
 
-    /// Whether the store has a document that the last plan did not know, or not as it is now.
+    /// Whether the store has a document that the last plan did not know, or not as it is now: a refusal is lifted before somebody writes.
     pub(super) fn is_unplanned(&self, document: DocumentId) -> bool {
-        self.known.get(&document).is_none_or(|known| !known.claimed)
+        self.known.get(&document).is_none_or(|known| !known.claimed || known.refused.is_some())
     }
 
     /// Whether [`Self::next_message`] has something.

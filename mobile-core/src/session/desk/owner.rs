@@ -145,7 +145,12 @@ impl Owner {
         }
         let document = self.core.document_id(&target.key);
         match self.core.store.document(document).await? {
-            Some(known) if known.refused.is_some() => return Err(SessionError::NoAccess),
+            Some(known) if known.refused.is_some() => {
+                let is_on_card = known.unacknowledged == 0;
+                if !is_on_card || !self.core.store.lift_rejection(document, self.core.now()).await? {
+                    return Err(SessionError::NoAccess);
+                }
+            }
             Some(_) => {}
             None => {
                 let generation = self.core.generation(&target.key);

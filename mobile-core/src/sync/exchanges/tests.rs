@@ -471,6 +471,24 @@ async fn an_own_change_that_the_server_would_refuse_is_not_sent_and_not_dropped(
 }
 
 #[tokio::test]
+async fn what_is_written_after_a_refusal_was_lifted_is_planned_and_sent() {
+    let mut world = World::new().await;
+    let id = world.document(1, Access::Write).await;
+    world.store.mark_refused(id, Some(RefusalReason::Rejected)).await.unwrap();
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    assert!(world.store.lift_rejection(id, Timestamp::from_millis(1_000)).await.unwrap());
+    let mine = typed(1, PHONE, 1, "また", &[]);
+    world.store.append_local(id, &mine).await.unwrap();
+    assert!(world.exchanges.is_unplanned(id));
+    world.exchanges.take_local(id, mine);
+    world.plan(&[id]).await;
+    world.quiesce().await;
+    assert_eq!(world.unsent().await, []);
+    assert_eq!(world.hubs[&id].sync.len(), 3);
+}
+
+#[tokio::test]
 async fn a_document_that_comes_on_screen_again_does_not_wait_for_a_server_that_has_said_everything() {
     let mut world = World::new().await;
     let id = world.document(1, Access::Write).await;
