@@ -248,6 +248,8 @@ impl<C: Credentials> Task<C> {
         }
         for (document, changes) in local {
             self.waiting_changed = true;
+            // Nobody writes while a refusal stands; if both happened at once, the next plan knows.
+            self.refused.remove(&document);
             if let Some(contact) = &mut self.contact {
                 self.replan |= contact.exchanges.is_unplanned(document);
                 if self.quarantine.admits(document) {
