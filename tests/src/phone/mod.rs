@@ -228,11 +228,13 @@ impl Phone {
     /// The next meeting with the person of another phone.
     ///
     /// # Panics
-    /// If this phone knows of none.
+    /// If this phone hears of none in time.
     pub async fn next_meeting_with(&self, other: &Self) -> MeetingId {
-        let meetings = self.session.upcoming().await.expect("the store is read");
-        let next = meetings.into_iter().find(|meeting| meeting.partner == other.user());
-        next.expect("the two have a next meeting").meeting
+        eventually("the records of the pair have arrived", PATIENCE, || async {
+            let meetings = self.session.upcoming().await.expect("the store is read");
+            meetings.into_iter().find(|meeting| meeting.partner == other.user()).map(|meeting| meeting.meeting)
+        })
+        .await
     }
 
     /// The refresh token on this phone, as a thief would copy it.
