@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
-use taiwa_server::{Server, config::Config};
+use taiwa_server::{Server, bus::News, config::Config};
 use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
 use tempfile::TempDir;
 
@@ -157,6 +157,13 @@ impl World {
     pub async fn move_person(&mut self, person: &str, manager: &str) {
         self.company.move_to(person, manager);
         self.company.import(self.folder.path()).await.expect("the import is good");
+        // A server asks once a second whether another process has changed its records. Which connection feels the import
+        // before that is chance; here all do at once.
+        if let Host::Here(server) = &self.host {
+            for (organisation, counter) in server.store().counters().await.expect("the counters are read") {
+                server.bus().publish(News::Records { organisation, counter });
+            }
+        }
     }
 
     /// A new sign-in of a person, by an invitation and plain REST.
