@@ -4,7 +4,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
 };
@@ -29,12 +29,18 @@ const SKIPPED_MARK: &str = "SKIPPED:";
 /// Plays or serves the demo company.
 pub(crate) fn demo(root: &Path, once: bool, seed: u64) -> Result<()> {
     run(cargo(root).args(["build", "--package", "taiwa-server", "--package", "taiwa-tests", "--bins"]))?;
-    let mut demo = Command::new(root.join("target/debug/taiwa-demo"));
+    let mut demo = Command::new(beside_this_program("taiwa-demo")?);
     demo.current_dir(root).args(["--seed", &seed.to_string()]);
     if once {
         demo.arg("--once");
     }
     run(&mut demo)
+}
+
+/// A program of this workspace: cargo puts it into the folder in which this one stands, whatever `CARGO_TARGET_DIR` says.
+fn beside_this_program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("find the folder of this program")?;
+    Ok(own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Runs every test of the workspace and prints one closing line over all of them.
