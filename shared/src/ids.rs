@@ -80,6 +80,8 @@ ids! {
     DeviceId = "device";
     /// The life of a database: new when it is made or restored.
     StoreEpoch = "store epoch";
+    /// A command of one device.
+    CommandId = "command";
     /// A promise in a notebook.
     PromiseId = "promise";
     /// An intention (次回までに意識すること) in a notebook.

@@ -77,8 +77,15 @@ async fn signed_in_before(folder: &TempDir) {
     };
     let today = now.in_zone(&taiwa_shared::time::Zone::tokyo()).date();
     let cadence = Cadence { first: today, ..Cadence::default() };
-    let pair =
-        Pair { id: PAIR, member: MEMBER, manager: MANAGER, kind: PairKind::Line, cadence, state: PairState::Open };
+    let pair = Pair {
+        id: PAIR,
+        member: MEMBER,
+        manager: MANAGER,
+        kind: PairKind::Line,
+        cadence,
+        cadence_revision: 0,
+        state: PairState::Open,
+    };
     let page = RecordsPage {
         epoch: StoreEpoch::from_bytes([7; 16]),
         cursor: "1".to_owned(),

@@ -105,7 +105,15 @@ fn company() -> RecordsPage {
 }
 
 fn pair(state: PairState) -> Pair {
-    Pair { id: PAIR, member: MEMBER, manager: MANAGER, kind: PairKind::Line, cadence: Cadence::default(), state }
+    Pair {
+        id: PAIR,
+        member: MEMBER,
+        manager: MANAGER,
+        kind: PairKind::Line,
+        cadence: Cadence::default(),
+        cadence_revision: 0,
+        state,
+    }
 }
 
 async fn enter(taiwa: &Taiwa, user: UserId) -> Session {

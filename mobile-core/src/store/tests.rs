@@ -97,6 +97,7 @@ fn pair() -> Pair {
         manager: OTHER,
         kind: PairKind::Line,
         cadence: Cadence::default(),
+        cadence_revision: 0,
         state: PairState::Open,
     }
 }

@@ -81,6 +81,7 @@ impl TryFrom<AccessRow> for DocumentRow {
                 manager: UserId::from_uuid(manager),
                 kind: kind_of(&kind)?,
                 cadence,
+                cadence_revision: 0,
                 state: state_of(row.closed),
             }),
             _ => None,

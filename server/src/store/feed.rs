@@ -7,7 +7,7 @@ use sqlx::{FromRow, types::Json};
 use taiwa_shared::{
     domain::{
         cadence::Cadence,
-        meeting::{Meeting, MeetingState},
+        meeting::{Meeting, MeetingName, MeetingState, MeetingTime},
         people::{Pair, Person},
     },
     ids::{DocumentId, HeadsDigest, MeetingId, OrganisationId, PairId, SiteId, UserId},
@@ -231,20 +231,23 @@ impl TryFrom<MeetingFeedRow> for Placed<Meeting> {
     type Error = StoreError;
     fn try_from(row: MeetingFeedRow) -> Result<Self, StoreError> {
         let unreadable = |detail: &str| StoreError::row("meeting", format!("{detail} of {}", row.id));
-        let entry = Meeting {
+        let name = MeetingName {
             id: MeetingId::from_uuid(row.id),
             pair: PairId::from_uuid(row.pair),
             slot: row.slot.map(|slot| slot.parse().map_err(|_| unreadable("slot"))).transpose()?,
+        };
+        let time = MeetingTime {
             starts: row.starts.parse().map_err(|_| unreadable("start"))?,
             zone: row.zone.parse::<Zone>().map_err(|_| unreadable("zone"))?,
             length_minutes: u16::try_from(row.length_minutes).map_err(|_| unreadable("length"))?,
-            state: match row.state.as_str() {
-                "planned" => MeetingState::Planned,
-                "finished" => MeetingState::Finished,
-                "cancelled" => MeetingState::Cancelled,
-                _ => return Err(unreadable("state")),
-            },
         };
+        let state = match row.state.as_str() {
+            "planned" => MeetingState::Planned,
+            "finished" => MeetingState::Finished,
+            "cancelled" => MeetingState::Cancelled,
+            _ => return Err(unreadable("state")),
+        };
+        let entry = Meeting { state, ..Meeting::planned(name, time) };
         Ok(Self { at: row.at, id: row.id, entry })
     }
 }

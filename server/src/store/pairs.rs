@@ -67,6 +67,7 @@ impl TryFrom<PairRow> for Pair {
             manager: UserId::from_uuid(row.manager),
             kind: kind_of(&row.kind)?,
             cadence: row.cadence.0,
+            cadence_revision: 0,
             state: state_of(row.closed),
         })
     }

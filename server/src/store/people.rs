@@ -101,6 +101,7 @@ pub(super) fn role_of(word: &str) -> Result<Role, StoreError> {
     match word {
         "member" => Ok(Role::Member),
         "hr" => Ok(Role::Hr),
+        "admin" => Ok(Role::Admin),
         other => Err(StoreError::row("person", format!("role {other:?}"))),
     }
 }
@@ -109,6 +110,7 @@ fn role_word(role: Role) -> &'static str {
     match role {
         Role::Member => "member",
         Role::Hr => "hr",
+        Role::Admin => "admin",
     }
 }
 

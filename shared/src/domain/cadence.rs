@@ -5,7 +5,7 @@
 use jiff::{ToSpan, civil};
 use serde::{Deserialize, Serialize};
 
-use super::meeting::{Meeting, MeetingState};
+use super::meeting::{Meeting, MeetingName, MeetingTime};
 use crate::{ids::PairId, time::Zone};
 
 /// How often.
@@ -68,15 +68,9 @@ impl Cadence {
 
     /// The meeting that the slot on the nominal date `slot` of `pair` stands for, as long as nobody has touched it.
     pub fn meeting_in_slot(&self, pair: PairId, slot: civil::Date) -> Meeting {
-        Meeting {
-            id: Meeting::id_of_slot(pair, slot),
-            pair,
-            slot: Some(slot),
-            starts: slot.to_datetime(self.time),
-            zone: self.zone.clone(),
-            length_minutes: self.length_minutes,
-            state: MeetingState::Planned,
-        }
+        let name = MeetingName { id: Meeting::id_of_slot(pair, slot), pair, slot: Some(slot) };
+        let (zone, length_minutes) = (self.zone.clone(), self.length_minutes);
+        Meeting::planned(name, MeetingTime { starts: slot.to_datetime(self.time), zone, length_minutes })
     }
 }
 

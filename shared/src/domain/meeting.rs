@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    ids::{MeetingId, PairId},
+    ids::{HeadsDigest, MeetingId, PairId, UserId},
     time::{Timestamp, Zone},
 };
 
@@ -25,6 +25,49 @@ pub enum MeetingState {
     Finished,
     /// Will not take place.
     Cancelled,
+}
+
+/// The last time that somebody moved a meeting, cancelled it or put it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeetingChange {
+    /// Who did it.
+    pub by: UserId,
+    /// When the server took it.
+    pub at: Timestamp,
+    /// Local start before.
+    pub from: civil::DateTime,
+}
+
+/// What the manager saw of the prep just before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BriefSeen {
+    /// When the brief was looked at.
+    pub at: Timestamp,
+    /// The state of the prep that was shown.
+    pub heads: HeadsDigest,
+}
+
+/// A meeting by name, whether or not it is a record already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeetingName {
+    /// Which meeting.
+    pub id: MeetingId,
+    /// Whose.
+    pub pair: PairId,
+    /// Nominal date of its slot in the cadence; none if it was made by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<civil::Date>,
+}
+
+/// Start and length of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeetingTime {
+    /// Local date and time it starts.
+    pub starts: civil::DateTime,
+    /// Zone of [`Self::starts`].
+    pub zone: Zone,
+    /// Planned length in minutes, 5 to 180.
+    pub length_minutes: u16,
 }
 
 /// One 1on1 of a pair.
@@ -44,9 +87,47 @@ pub struct Meeting {
     pub length_minutes: u16,
     /// How far it has come.
     pub state: MeetingState,
+    /// How often it was moved, cancelled or put back: 0 as long as it is what its slot says.
+    #[serde(default)]
+    pub revision: u32,
+    /// The last of those times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<MeetingChange>,
+    /// When somebody first said 終わる.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+    /// When the manager last looked at the brief.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief_seen: Option<BriefSeen>,
+}
+
+impl MeetingName {
+    /// Whether the id follows from the slot, if there is one.
+    pub fn is_derived(&self) -> bool {
+        self.slot.is_none_or(|slot| Meeting::id_of_slot(self.pair, slot) == self.id)
+    }
 }
 
 impl Meeting {
+    /// A meeting that nobody has touched.
+    pub fn planned(name: MeetingName, time: MeetingTime) -> Self {
+        let MeetingName { id, pair, slot } = name;
+        let MeetingTime { starts, zone, length_minutes } = time;
+        let state = MeetingState::Planned;
+        let (revision, change, finished, brief_seen) = (0, None, None, None);
+        Self { id, pair, slot, starts, zone, length_minutes, state, revision, change, finished, brief_seen }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> MeetingName {
+        MeetingName { id: self.id, pair: self.pair, slot: self.slot }
+    }
+
+    /// Its start and length.
+    pub fn time(&self) -> MeetingTime {
+        MeetingTime { starts: self.starts, zone: self.zone.clone(), length_minutes: self.length_minutes }
+    }
+
     /// The id of the meeting in the slot of `pair` on the nominal local date `slot`.
     pub fn id_of_slot(pair: PairId, slot: civil::Date) -> MeetingId {
         MeetingId::from_uuid(Uuid::new_v5(&MEETING_NAMESPACE, format!("{pair}/{slot}").as_bytes()))

@@ -168,7 +168,15 @@ mod tests {
     const MEETING: MeetingId = MeetingId::from_bytes([5; 16]);
 
     fn pair(state: PairState) -> Pair {
-        Pair { id: PAIR, member: MEMBER, manager: MANAGER, kind: PairKind::Line, cadence: Cadence::default(), state }
+        Pair {
+            id: PAIR,
+            member: MEMBER,
+            manager: MANAGER,
+            kind: PairKind::Line,
+            cadence: Cadence::default(),
+            cadence_revision: 0,
+            state,
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Role {
     Member,
     /// Sees whether 1on1s happen, never what is said.
     Hr,
+    /// Keeps the list of people; sees as little of what is said as anybody else.
+    Admin,
 }
 
 /// A person, as the people around them see one.
@@ -75,6 +77,9 @@ pub struct Pair {
     pub kind: PairKind,
     /// When they meet.
     pub cadence: Cadence,
+    /// How often the cadence was changed.
+    #[serde(default)]
+    pub cadence_revision: u32,
     /// Whether they still meet.
     pub state: PairState,
 }

@@ -1,8 +1,9 @@
 //! REST bodies: what phone and server say to each other outside the sync socket.
 //!
-//! Map: [`login`] getting and renewing tokens; [`records`] the pull and document claims; [`problem`] errors.
+//! Map: [`login`] getting and renewing tokens; [`records`] the pull and document claims; [`commands`] what the outbox sends; [`problem`] errors.
 //! Plain serde types; unknown fields are ignored so that an older phone understands a newer server.
 
+pub mod commands;
 pub mod login;
 pub mod problem;
 pub mod records;

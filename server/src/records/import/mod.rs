@@ -186,6 +186,7 @@ async fn follow_managers(
             manager,
             kind: PairKind::Line,
             cadence: calendar.place(person.id, manager, person.email.as_str()),
+            cadence_revision: 0,
             state: PairState::Open,
         };
         tx.add_pair(organisation, &pair, rev).await?;
