@@ -156,6 +156,7 @@ impl House {
             // A member may have several mentors, but one line manager.
             kind: PairKind::Mentor,
             cadence: Cadence::default(),
+            cadence_revision: 0,
             state: PairState::Open,
         };
         let mut tx = self.store.begin().await.unwrap();
