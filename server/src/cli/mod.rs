@@ -1,0 +1,77 @@
+//! What an operator types: `serve`, `import`, `invite`, `deactivate`, `restored`.
+//!
+//! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
+//! everything else to standard error; an error says which key it is about and what to write.
+
+mod database;
+mod import;
+mod person;
+mod serve;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// The taiwa server.
+#[derive(Debug, Parser)]
+#[command(name = "taiwa-server", version, about = "The taiwa server: records, document hub, sign-in.")]
+pub struct Cli {
+    /// TOML file with settings; `TAIWA_*` variables come before it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves phones until SIGTERM or Ctrl-C.
+    Serve,
+    /// Brings the people, workplaces and managers of an organisation in line with a CSV file.
+    Import {
+        /// Short name of the organisation: lower-case letters, digits and hyphens.
+        #[arg(long)]
+        organisation: String,
+        /// Its full name, used when it is new.
+        #[arg(long)]
+        name: String,
+        /// UTF-8 with a header: email,name and if wanted site,manager_email,role.
+        file: PathBuf,
+    },
+    /// Prints a one-use link with which somebody signs in for the first time; it works for 7 days.
+    Invite {
+        /// Short name of the organisation.
+        #[arg(long)]
+        organisation: String,
+        /// E-mail of the person.
+        email: String,
+    },
+    /// Ends somebody's access: sign-ins and invitations stop working, and their pairs are closed.
+    Deactivate {
+        /// Short name of the organisation.
+        #[arg(long)]
+        organisation: String,
+        /// E-mail of the person.
+        email: String,
+    },
+    /// Tells a database that it comes from a backup, so that phones bring back what it lacks. Run it before `serve`.
+    Restored,
+}
+
+/// Runs the command line.
+///
+/// # Errors
+/// Whatever kept the command from its work, in words for an operator.
+pub async fn run(cli: Cli) -> Result<()> {
+    let config = Config::load(cli.config.as_deref(), &|name| std::env::var(name).ok())?;
+    match cli.command {
+        Command::Serve => serve::serve(config).await,
+        Command::Import { organisation, name, file } => import::import(&config, &organisation, &name, &file).await,
+        Command::Invite { organisation, email } => person::print_invitation(&config, &organisation, &email).await,
+        Command::Deactivate { organisation, email } => person::deactivate(&config, &organisation, &email).await,
+        Command::Restored => database::restored(&config).await,
+    }
+}
