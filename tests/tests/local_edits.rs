@@ -28,13 +28,14 @@ async fn an_edit_returns_in_bounded_time_while_the_server_is_a_black_hole() {
             let started = Instant::now();
             member.type_into_memo(meeting, 0, &format!("{number}、")).await;
             let text = member.memo_text(meeting).await;
-            times.push(started.elapsed());
+            let took = started.elapsed();
+            assert!(took < LONGEST, "{how}: an edit took {took:?}");
+            times.push(took);
             assert!(text.starts_with(&format!("{number}、")), "the screen shows it at once");
         }
         times.sort();
         let (median, longest) = (times[EDITS / 2], times[EDITS - 1]);
         println!("local edit, {how}: median {median:?}, longest {longest:?} of {EDITS}");
-        assert!(longest < LONGEST, "{how}: an edit took {longest:?}");
         assert!(member.unsent().await > 0, "{how}: the phone says honestly that edits wait");
     }
     member.come_back();
