@@ -2,14 +2,35 @@
 
 use std::time::{Duration, Instant};
 
-use taiwa_tests::{turn::my_turn, world::World};
+use taiwa_shared::ids::MeetingId;
+use taiwa_tests::{phone::Phone, turn::my_turn, world::World};
 
 const EDITS: usize = 100;
 /// What a person may notice. The figure to reach is 2 ms; this machine builds without optimisation and is shared.
 const LONGEST: Duration = Duration::from_millis(500);
+/// The median is far below what people notice: a round trip to a server in the same building would break this.
+const MEDIAN: Duration = Duration::from_millis(100);
+
+/// Types at the beginning of the memo and reads it again, `EDITS` times.
+async fn type_and_read(phone: &Phone, meeting: MeetingId, how: &str) {
+    let mut times = Vec::with_capacity(EDITS);
+    for number in 0..EDITS {
+        let started = Instant::now();
+        phone.type_into_memo(meeting, 0, &format!("{number}、")).await;
+        let text = phone.memo_text(meeting).await;
+        let took = started.elapsed();
+        assert!(took < LONGEST, "{how}: an edit took {took:?}");
+        assert!(text.starts_with(&format!("{number}、")), "the screen shows it at once");
+        times.push(took);
+    }
+    times.sort();
+    let (median, longest) = (times[EDITS / 2], times[EDITS - 1]);
+    println!("local edit, {how}: median {median:?}, longest {longest:?} of {EDITS}");
+    assert!(median < MEDIAN, "{how}: half of the edits took {median:?} or longer");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edit_returns_in_bounded_time_while_the_server_is_a_black_hole() {
+async fn an_edit_waits_for_no_network_however_it_fails() {
     let _turn = my_turn().await;
     let world = World::open("black hole").await;
     let member = world.phone("tanaka").await;
@@ -17,25 +38,14 @@ async fn an_edit_returns_in_bounded_time_while_the_server_is_a_black_hole() {
     let meeting = member.next_meeting_with(&manager).await;
     member.type_into_memo(meeting, 0, "始め。").await;
     member.settled().await;
+    type_and_read(&member, meeting, "good line").await;
     for (how, fail) in [
         ("black hole", (|line| line.partition()) as fn(&taiwa_tests::link::Link)),
         ("silent loss", |line| line.lose()),
         ("no network", |line| line.go_down()),
     ] {
         fail(member.line());
-        let mut times = Vec::with_capacity(EDITS);
-        for number in 0..EDITS {
-            let started = Instant::now();
-            member.type_into_memo(meeting, 0, &format!("{number}、")).await;
-            let text = member.memo_text(meeting).await;
-            let took = started.elapsed();
-            assert!(took < LONGEST, "{how}: an edit took {took:?}");
-            times.push(took);
-            assert!(text.starts_with(&format!("{number}、")), "the screen shows it at once");
-        }
-        times.sort();
-        let (median, longest) = (times[EDITS / 2], times[EDITS - 1]);
-        println!("local edit, {how}: median {median:?}, longest {longest:?} of {EDITS}");
+        type_and_read(&member, meeting, how).await;
         assert!(member.unsent().await > 0, "{how}: the phone says honestly that edits wait");
     }
     member.come_back();
