@@ -1,6 +1,6 @@
 //! The 1on1 domain: people, pairs, meetings, what may be talked about, and what the manager reads just before.
 //!
-//! Map: [`people`] who there is; [`meeting`] and [`cadence`] when they meet, [`command`] what people
+//! Map: [`people`] who there is; [`meeting`], [`cadence`] and [`holidays`] when they meet, [`command`] what people
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds.
 //! Knows nothing of Automerge, SQL or the network.
@@ -9,6 +9,7 @@ pub mod brief;
 pub mod cadence;
 pub mod catalog;
 pub mod command;
+pub mod holidays;
 pub mod meeting;
 pub mod ownership;
 pub mod people;

@@ -24,6 +24,7 @@ const SLOTS_PER_DAY: usize = 16;
 const HALF_HOURS: i64 = 48;
 /// Two weeks: after that a biweekly calendar repeats.
 const CYCLE_DAYS: i64 = 14;
+const WEEK_DAYS: i64 = 7;
 
 /// The half hours of a fortnight that people's open pairs take.
 pub(super) struct Calendar {
@@ -74,7 +75,7 @@ fn candidates(now: Timestamp) -> Vec<Cadence> {
             (0..SLOTS_PER_DAY).map(move |slot| {
                 let (hours, half) = ((slot / 2) as i8, (slot % 2) as i8);
                 Cadence {
-                    rhythm: Rhythm::Biweekly,
+                    rhythm: Rhythm::recommended(),
                     first,
                     time: time(FIRST_HOUR + hours, half * 30, 0, 0),
                     zone: zone.clone(),
@@ -85,15 +86,19 @@ fn candidates(now: Timestamp) -> Vec<Cadence> {
         .collect()
 }
 
-/// The half hours of the fortnight that a cadence takes, counted from a fixed Monday.
+/// The half hours of the fortnight that a cadence takes, counted from a fixed Monday. A monthly one comes now in one week
+/// of the fortnight and now in the other, so it takes both.
 fn half_hours(cadence: &Cadence) -> impl Iterator<Item = i64> {
     const MONDAY: Date = date(2001, 1, 1);
     let days = MONDAY.until(cadence.first).map_or(0, |span| i64::from(span.get_days()));
     let start = i64::from(cadence.time.hour()) * 2 + i64::from(cadence.time.minute()) / 30;
     let minutes = i64::from(cadence.time.minute()) % 30 + i64::from(cadence.length_minutes);
     let length = (minutes + 29) / 30;
-    let interval = cadence.interval_days();
-    let repeats = (CYCLE_DAYS / interval).max(1);
+    let interval = match cadence.rhythm {
+        Rhythm::Weekly | Rhythm::Monthly(_) => WEEK_DAYS,
+        Rhythm::Biweekly => CYCLE_DAYS,
+    };
+    let repeats = CYCLE_DAYS / interval;
     (0..repeats).flat_map(move |repeat| {
         let day = (days + repeat * interval).rem_euclid(CYCLE_DAYS);
         (start..start + length).map(move |half_hour| (day * HALF_HOURS + half_hour).rem_euclid(CYCLE_DAYS * HALF_HOURS))

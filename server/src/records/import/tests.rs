@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use taiwa_shared::domain::cadence::{Cadence, Rhythm, WeekOfMonth};
+
 use super::*;
 
 fn faults(text: &[u8]) -> Vec<String> {
@@ -72,4 +74,28 @@ fn the_pairs_of_a_manager_never_meet_at_the_same_time() {
     }
     // A fortnight has 160 half hours; the next one has to share.
     calendar.place(UserId::from_bytes([200; 16]), manager, "one more");
+}
+
+#[test]
+fn a_monthly_pair_keeps_its_time_free_in_both_weeks() {
+    let (member, manager) = (UserId::from_bytes([1; 16]), UserId::from_bytes([255; 16]));
+    let now = Timestamp::from_millis(1_790_000_000_000);
+    let cadence = Calendar::new([].iter(), now).place(member, manager, "the same seed");
+    for (rhythm, taken) in [(Rhythm::Monthly(WeekOfMonth::First), 2), (Rhythm::Weekly, 2), (Rhythm::Biweekly, 1)] {
+        let pair = Pair {
+            id: PairId::from_bytes([7; 16]),
+            member,
+            manager,
+            kind: PairKind::Line,
+            cadence: Cadence { rhythm, ..cadence.clone() },
+            cadence_revision: 0,
+            state: PairState::Open,
+        };
+        let mut calendar = Calendar::new([&pair].into_iter(), now);
+        let same_time =
+            |placed: &Cadence| placed.time == cadence.time && placed.first.weekday() == cadence.first.weekday();
+        let placed = (0..160 - taken).map(|i| calendar.place(UserId::from_bytes([i; 16]), manager, &i.to_string()));
+        let beside = placed.filter(same_time).count();
+        assert_eq!(beside, usize::from(2 - taken), "{rhythm:?}");
+    }
 }
