@@ -23,8 +23,6 @@ use crate::{
     store::{Tx, login::SecretHash, organisations::Organisation, people::Email},
 };
 
-/// How long an invitation can be used: a week, so that a weekend or a short leave does not end it.
-pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// So many failures lock an account for a minute; each further one doubles the time.
 const FREE_FAILURES: i64 = 5;
 /// The longest lock.
@@ -43,7 +41,7 @@ pub async fn invite(
     now: Timestamp,
 ) -> Result<Secret, crate::store::StoreError> {
     let (secret, hash) = new_secret();
-    tx.add_invitation(&hash, organisation, person, now, now.plus(INVITATION_LIFE)).await?;
+    tx.add_invitation(&hash, organisation, person, now).await?;
     Ok(secret)
 }
 

@@ -4,11 +4,11 @@ use anyhow::{Result, bail};
 use taiwa_shared::time::Clock;
 
 use crate::{
-    auth::login::{INVITATION_LIFE, invite},
+    auth::login::invite,
     clock::SystemClock,
     config::Config,
     records::leaving::{self, Leaving},
-    store::{Store, people::Email},
+    store::{Store, login::INVITATION_LIFE, people::Email},
 };
 
 pub(super) async fn print_invitation(config: &Config, slug: &str, email: &str) -> Result<()> {

@@ -1,28 +1,23 @@
-//! Meetings and documents: that they exist, whose they are, their head digests and the authors of their actors.
+//! Documents: that they exist, whose they are, their head digests and the authors of their actors.
 //!
 //! The bytes of documents are in `chunks`. Nothing here decides who may read a document.
 
 use sha2::{Digest, Sha256};
 use sqlx::{FromRow, types::Json};
 use taiwa_shared::{
-    domain::{
-        cadence::Cadence,
-        meeting::{Meeting, MeetingState},
-        ownership::DocumentKey,
-        people::Pair,
-    },
+    domain::{cadence::Cadence, ownership::DocumentKey, people::Pair},
     ids::{DocumentId, MeetingId, OrganisationId, PairId, UserId},
 };
 use uuid::Uuid;
 
 use super::{
     Store, StoreError, Tx,
-    pairs::{Sight, kind_of, state_of},
+    pairs::{Sight, cadence_revision_of, kind_of, state_of},
 };
 
 statements! {
     DOCUMENT = "select d.generation, d.kind, d.pair, d.meeting, d.person,
-            p.member, p.manager, p.kind as pair_kind, p.cadence, p.closed, s.state as sight
+            p.member, p.manager, p.kind as pair_kind, p.cadence, p.cadence_revision, p.closed, s.state as sight
         from document d
         left join pair p on p.organisation = d.organisation and p.id = d.pair
         left join sight s on s.organisation = d.organisation and s.pair = d.pair and s.person = $3
@@ -38,9 +33,6 @@ statements! {
     ADD_AUTHOR = "insert into author (organisation, document, actor, person, id, rev)
         values ($1, $2, $3, $4, $5, $6) on conflict (organisation, document, actor) do nothing";
     AUTHORS = "select actor, person from author where organisation = $1 and document = $2 order by actor";
-    MEETING_PAIR = "select pair from meeting where organisation = $1 and id = $2";
-    ADD_MEETING = "insert into meeting (organisation, id, pair, slot, starts, zone, length_minutes, state, rev)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (organisation, id) do nothing";
 }
 
 /// A document record with what is needed to decide on one person's access.
@@ -67,6 +59,7 @@ pub(super) struct AccessRow {
     manager: Option<Uuid>,
     pair_kind: Option<String>,
     cadence: Option<Json<Cadence>>,
+    cadence_revision: Option<i64>,
     closed: Option<i64>,
     sight: Option<String>,
 }
@@ -81,7 +74,7 @@ impl TryFrom<AccessRow> for DocumentRow {
                 manager: UserId::from_uuid(manager),
                 kind: kind_of(&kind)?,
                 cadence,
-                cadence_revision: 0,
+                cadence_revision: cadence_revision_of(row.cadence_revision.unwrap_or(0))?,
                 state: state_of(row.closed),
             }),
             _ => None,
@@ -127,14 +120,6 @@ fn owner_of(key: &DocumentKey) -> Option<UserId> {
         | DocumentKey::Prep { .. }
         | DocumentKey::Notebook { .. }
         | DocumentKey::Memo { .. } => None,
-    }
-}
-
-fn state_word(state: MeetingState) -> &'static str {
-    match state {
-        MeetingState::Planned => "planned",
-        MeetingState::Finished => "finished",
-        MeetingState::Cancelled => "cancelled",
     }
 }
 
@@ -297,47 +282,5 @@ impl Tx {
     pub async fn count_documents(&mut self, organisation: OrganisationId, pair: PairId) -> Result<i64, StoreError> {
         let (organisation, pair) = (organisation.as_uuid(), pair.as_uuid());
         Ok(on!(tx self, |c| sqlx::query_scalar(COUNT_OF_PAIR).bind(organisation).bind(pair).fetch_one(c).await)?)
-    }
-
-    /// The pair of a meeting, if the meeting is a record.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the statement failed.
-    pub async fn pair_of_meeting(
-        &mut self,
-        organisation: OrganisationId,
-        meeting: MeetingId,
-    ) -> Result<Option<PairId>, StoreError> {
-        let (organisation, id) = (organisation.as_uuid(), meeting.as_uuid());
-        let pair: Option<Uuid> =
-            on!(tx self, |c| sqlx::query_scalar(MEETING_PAIR).bind(organisation).bind(id).fetch_optional(c).await)?;
-        Ok(pair.map(PairId::from_uuid))
-    }
-
-    /// Adds a meeting; one that is there already stays as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the statement failed.
-    pub async fn add_meeting(
-        &mut self,
-        organisation: OrganisationId,
-        meeting: &Meeting,
-        rev: i64,
-    ) -> Result<(), StoreError> {
-        let organisation = organisation.as_uuid();
-        on!(tx self, |c| sqlx::query(ADD_MEETING)
-            .bind(organisation)
-            .bind(meeting.id.as_uuid())
-            .bind(meeting.pair.as_uuid())
-            .bind(meeting.slot.map(|slot| slot.to_string()))
-            .bind(meeting.starts.to_string())
-            .bind(meeting.zone.name())
-            .bind(i64::from(meeting.length_minutes))
-            .bind(state_word(meeting.state))
-            .bind(rev)
-            .execute(c)
-            .await
-            .map(drop))?;
-        Ok(())
     }
 }

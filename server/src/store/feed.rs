@@ -3,21 +3,20 @@
 //! Each query covers one kind of entry between two positions. `at` is the later of the record's own revision and the
 //! one at which this person gained sight of it. Whether a document may be read is decided by `records::feed`.
 
-use sqlx::{FromRow, types::Json};
+use sqlx::FromRow;
 use taiwa_shared::{
     domain::{
-        cadence::Cadence,
-        meeting::{Meeting, MeetingName, MeetingState, MeetingTime},
+        meeting::Meeting,
         people::{Pair, Person},
     },
-    ids::{DocumentId, HeadsDigest, MeetingId, OrganisationId, PairId, SiteId, UserId},
-    time::Zone,
+    ids::{DocumentId, HeadsDigest, OrganisationId, PairId, SiteId, UserId},
 };
 use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     documents::{AccessRow, DocumentRow},
+    meetings::MeetingRow,
     pairs::PairRow,
     people::role_of,
 };
@@ -39,17 +38,19 @@ statements! {
         where (at > $3 or (at = $3 and id > $4)) and at <= $5 order by at, id limit $6";
     PAIRS = "with entry as (
             select case when s.state = 'granted' and q.rev > s.rev then q.rev else s.rev end as at,
-                q.id, q.member, q.manager, q.kind, q.cadence, q.closed, s.state as sight
+                q.id, q.member, q.manager, q.kind, q.cadence, q.cadence_revision, q.closed, s.state as sight
             from sight s join pair q on q.organisation = s.organisation and q.id = s.pair
             where s.organisation = $1 and s.person = $2)
-        select at, id, member, manager, kind, cadence, closed, sight from entry
+        select at, id, member, manager, kind, cadence, cadence_revision, closed, sight from entry
         where (at > $3 or (at = $3 and id > $4)) and at <= $5 order by at, id limit $6";
     MEETINGS = "with entry as (
             select case when s.rev > m.rev then s.rev else m.rev end as at,
-                m.id, m.pair, m.slot, m.starts, m.zone, m.length_minutes, m.state
+                m.id, m.pair, m.slot, m.starts, m.zone, m.length_minutes, m.state, m.revision,
+                m.changed_by, m.changed_at, m.changed_from, m.finished, m.seen_at, m.seen_heads
             from sight s join meeting m on m.organisation = s.organisation and m.pair = s.pair
             where s.organisation = $1 and s.person = $2 and s.state = 'granted')
-        select at, id, pair, slot, starts, zone, length_minutes, state from entry
+        select at, id, pair, slot, starts, zone, length_minutes, state, revision,
+            changed_by, changed_at, changed_from, finished, seen_at, seen_heads from entry
         where (at > $3 or (at = $3 and id > $4)) and at <= $5 order by at, id limit $6";
     /// A change of the pair brings its documents again, because what may be done with them may have changed; so does
     /// the loss of sight, for the private notes that stay.
@@ -61,13 +62,13 @@ statements! {
             select case when d.rev >= coalesce(q.rev, 0) and d.rev >= coalesce(s.rev, 0) then d.rev
                     when coalesce(q.rev, 0) >= coalesce(s.rev, 0) then q.rev else s.rev end as at,
                 d.id, d.digest, d.generation, d.kind, d.pair, d.meeting, d.person,
-                q.member, q.manager, q.kind as pair_kind, q.cadence, q.closed, s.state as sight
+                q.member, q.manager, q.kind as pair_kind, q.cadence, q.cadence_revision, q.closed, s.state as sight
             from mine
             join document d on d.organisation = $1 and d.id = mine.id
             left join pair q on q.organisation = d.organisation and q.id = d.pair
             left join sight s on s.organisation = d.organisation and s.pair = d.pair and s.person = $2)
         select at, id, digest, generation, kind, pair, meeting, person,
-            member, manager, pair_kind, cadence, closed, sight from entry
+            member, manager, pair_kind, cadence, cadence_revision, closed, sight from entry
         where (at > $3 or (at = $3 and id > $4)) and at <= $5 order by at, id limit $6";
     AUTHORS = "with mine as (
             select d.id from sight s join document d on d.organisation = s.organisation and d.pair = s.pair
@@ -76,14 +77,14 @@ statements! {
         entry as (
             select case when s.rev > a.rev then s.rev else a.rev end as at,
                 a.id, a.document, a.actor, a.person as author, d.generation, d.kind, d.pair, d.meeting, d.person,
-                q.member, q.manager, q.kind as pair_kind, q.cadence, q.closed, s.state as sight
+                q.member, q.manager, q.kind as pair_kind, q.cadence, q.cadence_revision, q.closed, s.state as sight
             from mine
             join document d on d.organisation = $1 and d.id = mine.id
             join author a on a.organisation = $1 and a.document = d.id
             left join pair q on q.organisation = d.organisation and q.id = d.pair
             left join sight s on s.organisation = d.organisation and s.pair = d.pair and s.person = $2)
         select at, id, document, actor, author, generation, kind, pair, meeting, person,
-            member, manager, pair_kind, cadence, closed, sight from entry
+            member, manager, pair_kind, cadence, cadence_revision, closed, sight from entry
         where (at > $3 or (at = $3 and id > $4)) and at <= $5 order by at, id limit $6";
 }
 
@@ -158,25 +159,16 @@ struct PersonFeedRow {
 #[derive(FromRow)]
 struct PairFeedRow {
     at: i64,
-    id: Uuid,
-    member: Uuid,
-    manager: Uuid,
-    kind: String,
-    cadence: Json<Cadence>,
-    closed: Option<i64>,
+    #[sqlx(flatten)]
+    pair: PairRow,
     sight: String,
 }
 
 #[derive(FromRow)]
 struct MeetingFeedRow {
     at: i64,
-    id: Uuid,
-    pair: Uuid,
-    slot: Option<String>,
-    starts: String,
-    zone: String,
-    length_minutes: i64,
-    state: String,
+    #[sqlx(flatten)]
+    meeting: MeetingRow,
 }
 
 #[derive(FromRow)]
@@ -217,38 +209,21 @@ impl TryFrom<PersonFeedRow> for Placed<Person> {
 impl TryFrom<PairFeedRow> for Placed<PairEntry> {
     type Error = StoreError;
     fn try_from(row: PairFeedRow) -> Result<Self, StoreError> {
-        let PairFeedRow { at, id, member, manager, kind, cadence, closed, sight } = row;
-        let entry = if sight == "granted" {
-            PairEntry::Seen(Pair::try_from(PairRow { id, member, manager, kind, cadence, closed })?)
+        let id = row.pair.id;
+        let entry = if row.sight == "granted" {
+            PairEntry::Seen(Pair::try_from(row.pair)?)
         } else {
             PairEntry::Lost(PairId::from_uuid(id))
         };
-        Ok(Self { at, id, entry })
+        Ok(Self { at: row.at, id, entry })
     }
 }
 
 impl TryFrom<MeetingFeedRow> for Placed<Meeting> {
     type Error = StoreError;
     fn try_from(row: MeetingFeedRow) -> Result<Self, StoreError> {
-        let unreadable = |detail: &str| StoreError::row("meeting", format!("{detail} of {}", row.id));
-        let name = MeetingName {
-            id: MeetingId::from_uuid(row.id),
-            pair: PairId::from_uuid(row.pair),
-            slot: row.slot.map(|slot| slot.parse().map_err(|_| unreadable("slot"))).transpose()?,
-        };
-        let time = MeetingTime {
-            starts: row.starts.parse().map_err(|_| unreadable("start"))?,
-            zone: row.zone.parse::<Zone>().map_err(|_| unreadable("zone"))?,
-            length_minutes: u16::try_from(row.length_minutes).map_err(|_| unreadable("length"))?,
-        };
-        let state = match row.state.as_str() {
-            "planned" => MeetingState::Planned,
-            "finished" => MeetingState::Finished,
-            "cancelled" => MeetingState::Cancelled,
-            _ => return Err(unreadable("state")),
-        };
-        let entry = Meeting { state, ..Meeting::planned(name, time) };
-        Ok(Self { at: row.at, id: row.id, entry })
+        let entry = Meeting::try_from(row.meeting)?;
+        Ok(Self { at: row.at, id: entry.id.as_uuid(), entry })
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
 use super::{
-    Db, Store, StoreError, chunks, documents, feed, login, open, organisations, pairs, people, refresh, touched,
+    Db, Store, StoreError, chunks, commands, documents, feed, login, meetings, open, organisations, pairs, people,
+    refresh, touched,
 };
 
 const POSTGRES_COLUMNS: &str =
@@ -20,9 +21,11 @@ pub type Schema = BTreeMap<String, Vec<(String, &'static str)>>;
 fn statements() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("chunks", chunks::ALL),
+        ("commands", commands::ALL),
         ("documents", documents::ALL),
         ("feed", feed::ALL),
         ("login", login::ALL),
+        ("meetings", meetings::ALL),
         ("open", open::ALL),
         ("organisations", organisations::ALL),
         ("pairs", pairs::ALL),

@@ -1,5 +1,7 @@
 //! Passwords, invitations, devices, socket tickets and locks of sign-in attempts, as stored: hashes only.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 use taiwa_shared::{
     domain::people::Role,
@@ -16,6 +18,8 @@ statements! {
         on conflict (organisation, person) do update set hash = excluded.hash, changed = excluded.changed";
     ADD_INVITATION = "insert into invitation (hash, organisation, person, made, expires) values ($1, $2, $3, $4, $5)";
     INVITATION = "select organisation, person from invitation where hash = $1 and used is null and expires > $2";
+    INVITED = "select organisation, person from invitation where hash = $1";
+    HAS_SIGNED_IN = "select count(*) from device where organisation = $1 and person = $2";
     USE_INVITATION = "update invitation set used = $2 where hash = $1 and used is null and expires > $2
         returning organisation, person";
     ADD_DEVICE = "insert into device (organisation, id, person, name, made, refreshed) values ($1, $2, $3, $4, $5, $5)";
@@ -42,6 +46,9 @@ statements! {
     FORGET_LOCKS = "delete from login_lock where tried < $1";
     FORGET_TOKENS = "delete from refresh_token where expires < $1";
 }
+
+/// How long an invitation can be used: a week, so that a weekend or a short leave does not end it.
+pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// SHA-256 of a secret.
 pub type SecretHash = [u8; 32];
@@ -156,18 +163,39 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds an invitation.
+    /// Whom an invitation is or was for, used and expired ones included.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.
+    pub async fn invited(&mut self, hash: &SecretHash) -> Result<Option<(OrganisationId, UserId)>, StoreError> {
+        let hash = hash.as_slice();
+        let row: Option<(Uuid, Uuid)> = on!(tx self, |c| sqlx::query_as(INVITED).bind(hash).fetch_optional(c).await)?;
+        Ok(row.map(|(organisation, person)| (OrganisationId::from_uuid(organisation), UserId::from_uuid(person))))
+    }
+
+    /// Whether a person ever signed in, whatever became of the sign-in.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn has_signed_in(&mut self, organisation: OrganisationId, person: UserId) -> Result<bool, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        let devices: i64 =
+            on!(tx self, |c| sqlx::query_scalar(HAS_SIGNED_IN).bind(organisation).bind(person).fetch_one(c).await)?;
+        Ok(devices > 0)
+    }
+
+    /// Adds an invitation that works for [`INVITATION_LIFE`].
+    ///
+    /// # Errors
+    /// [`StoreError`]; a unique violation if the secret was used for one before.
     pub async fn add_invitation(
         &mut self,
         hash: &SecretHash,
         organisation: OrganisationId,
         person: UserId,
         now: Timestamp,
-        expires: Timestamp,
     ) -> Result<(), StoreError> {
+        let expires = now.plus(INVITATION_LIFE);
         on!(tx self, |c| sqlx::query(ADD_INVITATION)
             .bind(hash.as_slice())
             .bind(organisation.as_uuid())

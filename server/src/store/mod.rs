@@ -59,11 +59,13 @@ macro_rules! statements {
 }
 
 pub mod chunks;
+pub mod commands;
 pub mod documents;
 mod error;
 pub mod feed;
 pub mod inspect;
 pub mod login;
+pub mod meetings;
 mod open;
 pub mod organisations;
 pub mod pairs;

@@ -11,6 +11,8 @@ use super::{Store, StoreError, Tx};
 
 statements! {
     BUMP = "update organisation set counter = counter + 1 where id = $1 returning counter";
+    INVITES = "select invites from organisation where id = $1";
+    SET_INVITES = "update organisation set invites = $2 where id = $1";
     COUNTER = "select counter from organisation where id = $1";
     COUNTERS = "select id, counter from organisation order by id";
     BY_SLUG = "select id, slug, name from organisation where slug = $1";
@@ -54,6 +56,25 @@ impl Tx {
     pub async fn next_rev(&mut self, organisation: OrganisationId) -> Result<i64, StoreError> {
         let id = organisation.as_uuid();
         Ok(on!(tx self, |c| sqlx::query_scalar(BUMP).bind(id).fetch_one(c).await)?)
+    }
+
+    /// Whether people of the organisation may be invited from phones.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no such organisation or the statement failed.
+    pub async fn allows_invites(&mut self, organisation: OrganisationId) -> Result<bool, StoreError> {
+        let id = organisation.as_uuid();
+        Ok(on!(tx self, |c| sqlx::query_scalar(INVITES).bind(id).fetch_one(c).await)?)
+    }
+
+    /// Sets whether people of the organisation may be invited from phones; it is off in a new one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn allow_invites(&mut self, organisation: OrganisationId, allowed: bool) -> Result<(), StoreError> {
+        let id = organisation.as_uuid();
+        on!(tx self, |c| sqlx::query(SET_INVITES).bind(id).bind(allowed).execute(c).await.map(drop))?;
+        Ok(())
     }
 
     /// Makes an organisation unless its slug is taken, and returns the one with this slug.

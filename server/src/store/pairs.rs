@@ -14,11 +14,16 @@ use uuid::Uuid;
 use super::{Store, StoreError, Tx};
 
 statements! {
-    PAIR = "select id, member, manager, kind, cadence, closed from pair where organisation = $1 and id = $2";
-    OPEN_PAIRS = "select id, member, manager, kind, cadence, closed from pair
+    PAIR = "select id, member, manager, kind, cadence, cadence_revision, closed from pair
+        where organisation = $1 and id = $2";
+    OPEN_PAIRS = "select id, member, manager, kind, cadence, cadence_revision, closed from pair
         where organisation = $1 and closed is null order by id";
-    ADD_PAIR = "insert into pair (organisation, id, member, manager, kind, cadence, closed, rev)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    OPEN_PAIRS_OF = "select id, member, manager, kind, cadence, cadence_revision, closed from pair
+        where organisation = $1 and (member = $2 or manager = $2) and closed is null order by id";
+    ADD_PAIR = "insert into pair (organisation, id, member, manager, kind, cadence, cadence_revision, closed, rev)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    SET_CADENCE = "update pair set cadence = $3, cadence_revision = $4, rev = $5
+        where organisation = $1 and id = $2 and closed is null";
     CLOSE_PAIR = "update pair set closed = $3, rev = $4 where organisation = $1 and id = $2 and closed is null";
     SET_SIGHT = "insert into sight (organisation, person, pair, state, rev) values ($1, $2, $3, $4, $5)
         on conflict (organisation, person, pair) do update set state = excluded.state, rev = excluded.rev";
@@ -55,6 +60,7 @@ pub(super) struct PairRow {
     pub(super) manager: Uuid,
     pub(super) kind: String,
     pub(super) cadence: Json<Cadence>,
+    pub(super) cadence_revision: i64,
     pub(super) closed: Option<i64>,
 }
 
@@ -67,7 +73,7 @@ impl TryFrom<PairRow> for Pair {
             manager: UserId::from_uuid(row.manager),
             kind: kind_of(&row.kind)?,
             cadence: row.cadence.0,
-            cadence_revision: 0,
+            cadence_revision: cadence_revision_of(row.cadence_revision)?,
             state: state_of(row.closed),
         })
     }
@@ -75,6 +81,10 @@ impl TryFrom<PairRow> for Pair {
 
 pub(super) fn state_of(closed: Option<i64>) -> PairState {
     closed.map_or(PairState::Open, |at| PairState::Closed { at: Timestamp::from_millis(at) })
+}
+
+pub(super) fn cadence_revision_of(stored: i64) -> Result<u32, StoreError> {
+    u32::try_from(stored).map_err(|_| StoreError::row("pair", format!("cadence revision {stored}")))
 }
 
 pub(super) fn kind_of(word: &str) -> Result<PairKind, StoreError> {
@@ -156,6 +166,21 @@ impl Tx {
         rows.into_iter().map(Pair::try_from).collect()
     }
 
+    /// The pairs of a person that still meet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed or a row is unreadable.
+    pub async fn open_pairs_of(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+    ) -> Result<Vec<Pair>, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        let rows: Vec<PairRow> =
+            on!(tx self, |c| sqlx::query_as(OPEN_PAIRS_OF).bind(organisation).bind(person).fetch_all(c).await)?;
+        rows.into_iter().map(Pair::try_from).collect()
+    }
+
     /// Adds a pair. Sight of it is set separately.
     ///
     /// # Errors
@@ -174,12 +199,35 @@ impl Tx {
             .bind(manager)
             .bind(kind)
             .bind(cadence)
+            .bind(i64::from(pair.cadence_revision))
             .bind(closed)
             .bind(rev)
             .execute(c)
             .await
             .map(drop))?;
         Ok(())
+    }
+
+    /// Gives an open pair the cadence and the cadence's revision that `pair` holds; returns whether it was open.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn set_cadence(
+        &mut self,
+        organisation: OrganisationId,
+        pair: &Pair,
+        rev: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(tx self, |c| sqlx::query(SET_CADENCE)
+            .bind(organisation.as_uuid())
+            .bind(pair.id.as_uuid())
+            .bind(Json(&pair.cadence))
+            .bind(i64::from(pair.cadence_revision))
+            .bind(rev)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
     }
 
     /// Closes an open pair; returns whether it was open.

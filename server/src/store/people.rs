@@ -17,6 +17,7 @@ statements! {
     ADD_SITE = "insert into site (organisation, id, name) values ($1, $2, $3)";
     PEOPLE = "select id, email, name, site, role, active, manager from person where organisation = $1 order by email";
     BY_EMAIL = "select id, email, name, site, role, active, manager from person where organisation = $1 and email = $2";
+    HAS_PERSON = "select count(*) from person where organisation = $1 and id = $2";
     ADD_PERSON = "insert into person (organisation, id, email, name, site, role, active, manager, rev)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     CHANGE_PERSON = "update person set name = $3, site = $4, role = $5, active = $6, manager = $7, rev = $8
@@ -140,6 +141,32 @@ impl Tx {
         let organisation = organisation.as_uuid();
         let rows: Vec<Row> = on!(tx self, |c| sqlx::query_as(PEOPLE).bind(organisation).fetch_all(c).await)?;
         rows.into_iter().map(PersonRow::try_from).collect()
+    }
+
+    /// The person with this e-mail, as this transaction sees them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed or the row is unreadable.
+    pub async fn person_by_email(
+        &mut self,
+        organisation: OrganisationId,
+        email: &Email,
+    ) -> Result<Option<PersonRow>, StoreError> {
+        let (organisation, email) = (organisation.as_uuid(), email.as_str());
+        let row: Option<Row> =
+            on!(tx self, |c| sqlx::query_as(BY_EMAIL).bind(organisation).bind(email).fetch_optional(c).await)?;
+        row.map(PersonRow::try_from).transpose()
+    }
+
+    /// Whether there is a person with this id, active or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn has_person(&mut self, organisation: OrganisationId, person: UserId) -> Result<bool, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        let people: i64 =
+            on!(tx self, |c| sqlx::query_scalar(HAS_PERSON).bind(organisation).bind(person).fetch_one(c).await)?;
+        Ok(people > 0)
     }
 
     /// All workplaces of an organisation with their names.
