@@ -17,4 +17,5 @@ mod entropy;
 mod http;
 mod server;
 
+pub use http::openapi_text;
 pub use server::{Server, StartError};

@@ -29,6 +29,11 @@ macro_rules! ids {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[cfg_attr(
+            feature = "openapi",
+            derive(utoipa::ToSchema),
+            schema(value_type = String, format = "uuid", examples("0190a5c0-7d3e-7c4b-9f00-3a6c1c2f0e11"))
+        )]
         pub struct $name(Uuid);
 
         impl $name {
@@ -119,6 +124,11 @@ impl DocumentId {
 /// Names a set of heads: equal digests mean equal heads. The first 16 bytes of SHA-256 over the sorted hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, pattern = "^[0-9a-f]{32}$", examples("8f434346648f6b96df89dda901c5176b"))
+)]
 pub struct HeadsDigest([u8; 16]);
 
 impl HeadsDigest {

@@ -3,6 +3,9 @@
 //! Stored and sent times are UTC milliseconds. A meeting keeps its local date, local time and IANA zone, because a
 //! weekly 10:00 stays at 10:00 when a country changes its clocks. Zone rules come bundled (jiff), not from the system.
 
+#[cfg(feature = "openapi")]
+pub mod described;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::{civil, tz::TimeZone};
@@ -11,6 +14,11 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = i64, format = Int64, examples(1_776_646_800_000_i64))
+)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -59,6 +59,8 @@ enum Command {
     },
     /// Tells a database that it comes from a backup, so that phones bring back what it lacks. Run it before `serve`.
     Restored,
+    /// Prints the OpenAPI document of the REST routes.
+    Openapi,
 }
 
 /// Runs the command line.
@@ -66,6 +68,10 @@ enum Command {
 /// # Errors
 /// Whatever kept the command from its work, in words for an operator.
 pub async fn run(cli: Cli) -> Result<()> {
+    if matches!(cli.command, Command::Openapi) {
+        print!("{}", crate::openapi_text());
+        return Ok(());
+    }
     let config = Config::load(cli.config.as_deref(), &|name| std::env::var(name).ok())?;
     match cli.command {
         Command::Serve => serve::serve(config).await,
@@ -73,5 +79,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Invite { organisation, email } => person::print_invitation(&config, &organisation, &email).await,
         Command::Deactivate { organisation, email } => person::deactivate(&config, &organisation, &email).await,
         Command::Restored => database::restored(&config).await,
+        Command::Openapi => Ok(()),
     }
 }

@@ -9,9 +9,21 @@ use taiwa_shared::protocol::{
 use super::{
     App,
     extract::{Body, Caller, SignedIn},
+    openapi::{OfBody, OfInvitation, OfPassword, OfRefresh, OfServer, OfToken},
     problem::HttpError,
 };
 
+/// Signs in for the first time, with an invitation.
+///
+/// The invitation is the last part of the link; it works once, within 7 days. The password that is chosen is for the
+/// next sign-ins, on this device or another.
+#[utoipa::path(
+    post, path = "/v1/login/invitation", tag = "login", operation_id = "sign_in_with_invitation", security(()),
+    request_body(content = InvitationRequest, example = json!({
+        "invitation": "fnqJ2rPb0T0yY1S8fYH3gE6cZ8m1wq9cVYk0mI0nqLw", "password": "晴れた日は歩いて行く 42", "device_name": "田中の電話",
+    })),
+    responses((status = 200, description = "Signed in.", body = LoginResponse), OfInvitation, OfBody, OfServer),
+)]
 pub(super) async fn with_invitation(
     State(app): State<App>,
     caller: Caller,
@@ -21,6 +33,15 @@ pub(super) async fn with_invitation(
     Ok(Json(app.auth.sign_in_with_invitation(&request).await?))
 }
 
+/// Signs in with e-mail and password.
+#[utoipa::path(
+    post, path = "/v1/login/password", tag = "login", operation_id = "sign_in_with_password", security(()),
+    request_body(content = PasswordRequest, example = json!({
+        "organisation": "aozora-mobile", "email": "tanaka@aozora.example.jp", "password": "晴れた日は歩いて行く 42",
+        "device_name": "田中の電話",
+    })),
+    responses((status = 200, description = "Signed in.", body = LoginResponse), OfPassword, OfBody, OfServer),
+)]
 pub(super) async fn with_password(
     State(app): State<App>,
     caller: Caller,
@@ -30,7 +51,16 @@ pub(super) async fn with_password(
     Ok(Json(app.auth.sign_in_with_password(&request).await?))
 }
 
-/// Not counted per address: nobody guesses 256 bits, and an office has one address for all its phones.
+/// Renews the tokens.
+///
+/// The refresh token is used up and replaced. A client whose answer was lost may send the same one again within a short
+/// time; one that is used later ends the sign-in, because somebody else may hold it.
+// Not counted per address: nobody guesses 256 bits, and an office has one address for all its phones.
+#[utoipa::path(
+    post, path = "/v1/login/refresh", tag = "login", operation_id = "refresh", security(()),
+    request_body = RefreshRequest,
+    responses((status = 200, description = "New tokens.", body = Tokens), OfRefresh, OfBody, OfServer),
+)]
 pub(super) async fn refresh(
     State(app): State<App>,
     Body(request): Body<RefreshRequest>,
@@ -38,6 +68,13 @@ pub(super) async fn refresh(
     Ok(Json(app.auth.refresh(&request).await?))
 }
 
+/// Ends this sign-in.
+///
+/// Its refresh token stops working, and so does its access token; open sockets are closed within a second.
+#[utoipa::path(
+    post, path = "/v1/login/sign-out", tag = "login", operation_id = "sign_out", security(("bearer" = [])),
+    responses((status = 204, description = "Signed out."), OfToken, OfServer),
+)]
 pub(super) async fn sign_out(State(app): State<App>, person: SignedIn) -> Result<StatusCode, HttpError> {
     app.auth.sign_out(&person.0).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,6 +1,6 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
-//! Map: `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address; `listen` connections; `login`, `records`,
+//! Map: `openapi` the API described; `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address; `listen` connections; `login`, `records`,
 //! `socket`, `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither
 //! query strings nor bodies are logged.
 
@@ -8,6 +8,7 @@ mod extract;
 mod limits;
 mod listen;
 mod login;
+mod openapi;
 mod pages;
 mod problem;
 mod records;
@@ -17,19 +18,21 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
     http::{HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use taiwa_shared::{protocol::problem::ProblemCode, time::Clock};
 use tokio::time::{Instant, timeout};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{auth::Auth, bus::Bus, config::Config, store::Store, sync::Hub};
 pub(crate) use extract::principal_of;
 use limits::AddressLimit;
 pub(crate) use listen::serve;
+pub use openapi::text as openapi_text;
 use problem::HttpError;
 
 /// Largest request body: 200 claims have 60 KiB.
@@ -63,19 +66,25 @@ impl App {
     }
 }
 
-/// All routes.
+/// All routes, each with its description.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Around::openapi())
+        .routes(routes!(login::with_invitation))
+        .routes(routes!(login::with_password))
+        .routes(routes!(login::refresh))
+        .routes(routes!(login::sign_out))
+        .routes(routes!(records::pull))
+        .routes(routes!(records::claim))
+        .routes(routes!(socket::open))
+        .routes(routes!(socket::ticket))
+        .routes(routes!(openapi::document))
+        .routes(routes!(pages::health))
+        .routes(routes!(pages::invitation))
+}
+
+/// Routes and what holds for all of them.
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .route("/healthz", get(pages::health))
-        .route("/invite/{token}", get(pages::invitation))
-        .route("/v1/login/invitation", post(login::with_invitation))
-        .route("/v1/login/password", post(login::with_password))
-        .route("/v1/login/refresh", post(login::refresh))
-        .route("/v1/login/sign-out", post(login::sign_out))
-        .route("/v1/records", get(records::pull))
-        .route("/v1/documents", post(records::claim))
-        .route("/v1/sync", get(socket::open))
-        .route("/v1/sync/ticket", post(socket::ticket))
+    Router::from(routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -102,7 +111,8 @@ async fn common(request: Request, next: Next) -> Response {
     ];
     let started = Instant::now();
     let method = request.method().clone();
-    let route = route_name(request.uri().path());
+    // Never the path itself: that of an invitation holds its secret.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -112,23 +122,7 @@ async fn common(request: Request, next: Next) -> Response {
     };
     response.headers_mut().extend(HEADERS);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     tracing::debug!(%method, route, status = response.status().as_u16(), duration_ms, "answered");
     response
-}
-
-/// What is logged of a path; never the path itself, that of an invitation holds its secret.
-fn route_name(path: &str) -> &'static str {
-    const ROUTES: [&str; 9] = [
-        "/healthz",
-        "/v1/login/invitation",
-        "/v1/login/password",
-        "/v1/login/refresh",
-        "/v1/login/sign-out",
-        "/v1/records",
-        "/v1/documents",
-        "/v1/sync",
-        "/v1/sync/ticket",
-    ];
-    let known = ROUTES.into_iter().find(|route| *route == path);
-    known.unwrap_or(if path.starts_with("/invite/") { "/invite/{token}" } else { "unknown" })
 }

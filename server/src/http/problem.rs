@@ -39,6 +39,11 @@ impl HttpError {
         self
     }
 
+    /// The body of the answer.
+    pub(super) fn into_problem(self) -> Problem {
+        self.problem
+    }
+
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1_000);
         self.problem.retry_after_seconds = Some(u32::try_from(seconds).unwrap_or(u32::MAX).max(1));
@@ -46,7 +51,8 @@ impl HttpError {
     }
 }
 
-fn kind_of(code: ProblemCode) -> (StatusCode, &'static str) {
+/// Status and title of a code.
+pub(super) fn kind_of(code: ProblemCode) -> (StatusCode, &'static str) {
     match code {
         ProblemCode::InvalidRequest => (StatusCode::BAD_REQUEST, "The request is not what this route takes"),
         ProblemCode::TokenInvalid => (StatusCode::UNAUTHORIZED, "The access token is missing, expired or wrong"),

@@ -19,6 +19,7 @@ use taiwa_shared::protocol::{login::TicketResponse, problem::ProblemCode};
 use super::{
     App,
     extract::{SignedIn, bearer, principal_of},
+    openapi::{OfParameters, OfServer, OfToken},
     problem::HttpError,
 };
 use crate::{auth::AuthError, sync::Hub};
@@ -28,10 +29,39 @@ pub(super) struct SocketQuery {
     ticket: Option<String>,
 }
 
+/// Gives a ticket for the sync socket.
+///
+/// For browsers, which cannot send `Authorization` with a WebSocket. It works once, within 30 seconds.
+#[utoipa::path(
+    post, path = "/v1/sync/ticket", tag = "sync", operation_id = "issue_ticket", security(("bearer" = [])),
+    responses((status = 200, description = "A ticket.", body = TicketResponse), OfToken, OfServer),
+)]
 pub(super) async fn ticket(State(app): State<App>, person: SignedIn) -> Result<Json<TicketResponse>, HttpError> {
     Ok(Json(app.auth.issue_ticket(&person.0).await?))
 }
 
+/// Opens the sync socket.
+///
+/// A WebSocket (RFC 6455) that speaks the automerge-repo network protocol, version `1`: CBOR maps in binary messages of
+/// at most 1 MiB. Send `join` within 10 seconds. Stock automerge-repo clients work; only the adapter that brings the
+/// token is yours. Native clients send `Authorization: Bearer`; browsers bring a ticket in the query, and their
+/// `Origin` must be the server's own or a configured one.
+///
+/// A peer whose `peerMetadata` has `taiwa: true` gets `taiwa-news` frames when records that concern the person changed
+/// (pull then), and sends `taiwa-renew` with a fresh access token before the old one expires. Nobody else ever gets one.
+///
+/// An unknown and a forbidden document answer alike, with `doc-unavailable`. Access is checked for every message.
+///
+/// Close codes: `1000` goodbye; `1001` no answer to pings; `1011` a fault of the server: reconnect; `1012` the server
+/// restarts: reconnect; `1013` what was sent could not be stored: reconnect and send it again; `4400` what was sent is
+/// no valid frame or change; `4401` the token expired: refresh it and reconnect; `4403` the sign-in was ended; `4409`
+/// the peer connected again, or has too much open: reconnect; `4413` the document is full.
+#[utoipa::path(
+    get, path = "/v1/sync", tag = "sync", operation_id = "open_socket", security(("bearer" = []), ("ticket" = [])),
+    responses(
+        (status = 101, description = "The connection is a WebSocket now."), OfParameters, OfToken, OfServer,
+    ),
+)]
 pub(super) async fn open(
     State(app): State<App>,
     headers: HeaderMap,

@@ -18,6 +18,7 @@ use crate::{ids::PairId, time::Zone};
 
 /// Which one of the weekday in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WeekOfMonth {
     /// From the 1st to the 7th.
@@ -34,6 +35,7 @@ pub enum WeekOfMonth {
 
 /// How often: `"weekly"`, `"biweekly"` or `{"monthly":"second"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rhythm {
     /// Every week.
@@ -46,12 +48,15 @@ pub enum Rhythm {
 
 /// The rhythm of a pair: from the first date on, at a local time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cadence {
     /// How often.
     pub rhythm: Rhythm,
     /// No slot lies before it, and its weekday is the weekday of all; weekly and biweekly it is the first slot.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::time::described::LocalDate))]
     pub first: Date,
     /// Local time of day.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::time::described::LocalTime))]
     pub time: Time,
     /// Zone of date and time.
     pub zone: Zone,

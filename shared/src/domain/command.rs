@@ -22,6 +22,7 @@ pub const MAX_NAME_CHARS: usize = 100;
 
 /// One thing to do with the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
     /// Agree on the time of a slot, or make a meeting by hand.
@@ -117,6 +118,12 @@ impl Action {
 /// was lost can be sent again, and the server never learns it before it is used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, pattern = "^[0-9a-f]{64}$",
+        examples("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"))
+)]
 pub struct InvitationHash([u8; 32]);
 
 /// The text is not a SHA-256 in hexadecimal.

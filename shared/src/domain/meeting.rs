@@ -17,6 +17,7 @@ const MEETING_NAMESPACE: Uuid = Uuid::from_u128(0x0e7d_3c1a_64f2_4b8f_a5c9_12be_
 
 /// How far a meeting has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MeetingState {
     /// Still to come, or going on.
@@ -29,17 +30,20 @@ pub enum MeetingState {
 
 /// The last time that somebody moved a meeting, cancelled it or put it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MeetingChange {
     /// Who did it.
     pub by: UserId,
     /// When the server took it.
     pub at: Timestamp,
     /// Local start before.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::time::described::LocalDateTime))]
     pub from: civil::DateTime,
 }
 
 /// What the manager saw of the prep just before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BriefSeen {
     /// When the brief was looked at.
     pub at: Timestamp,
@@ -49,6 +53,7 @@ pub struct BriefSeen {
 
 /// A meeting by name, whether or not it is a record already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MeetingName {
     /// Which meeting.
     pub id: MeetingId,
@@ -56,13 +61,16 @@ pub struct MeetingName {
     pub pair: PairId,
     /// Nominal date of its slot in the cadence; none if it was made by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::time::described::LocalDate>))]
     pub slot: Option<civil::Date>,
 }
 
 /// Start and length of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MeetingTime {
     /// Local date and time it starts.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::time::described::LocalDateTime))]
     pub starts: civil::DateTime,
     /// Zone of [`Self::starts`].
     pub zone: Zone,
@@ -72,14 +80,17 @@ pub struct MeetingTime {
 
 /// One 1on1 of a pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Meeting {
     /// Which meeting.
     pub id: MeetingId,
     /// Whose.
     pub pair: PairId,
     /// Nominal date of its slot in the cadence, before anybody moved it; none if it was made by hand.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::time::described::LocalDate>))]
     pub slot: Option<civil::Date>,
     /// Local date and time it starts.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::time::described::LocalDateTime))]
     pub starts: civil::DateTime,
     /// Zone of [`Self::starts`].
     pub zone: Zone,

@@ -23,6 +23,7 @@ pub const CLOSED_PAIR_READABLE: Duration = Duration::from_secs(30 * 24 * 60 * 60
 
 /// The owner of a document and what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DocumentKey {
     /// The member's prep form while it is being filled in; never leaves the member's own devices.
@@ -67,6 +68,7 @@ pub enum DocumentKey {
 
 /// What somebody may do with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
     /// Not even know that it exists.

@@ -12,6 +12,7 @@ use crate::{
 
 /// What a person may do besides holding 1on1s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// An employee; may also be somebody's manager.
@@ -24,6 +25,7 @@ pub enum Role {
 
 /// A person, as the people around them see one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     /// Who this is.
     pub id: UserId,
@@ -41,6 +43,7 @@ pub struct Person {
 
 /// What a pair is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PairKind {
     /// A member and their line manager.
@@ -53,6 +56,7 @@ pub enum PairKind {
 
 /// Whether a pair still meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PairState {
     /// Both read and write.
@@ -66,6 +70,7 @@ pub enum PairState {
 
 /// A member and the manager they hold 1on1s with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pair {
     /// Which pair.
     pub id: PairId,
@@ -86,6 +91,7 @@ pub struct Pair {
 
 /// Which side of a pair somebody is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Prepares.

@@ -16,6 +16,7 @@ pub const MAX_COMMANDS: usize = 50;
 
 /// The oldest commands of a device that have no outcome yet, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandsRequest {
     /// At most [`MAX_COMMANDS`].
     pub commands: Vec<Command>,
@@ -23,6 +24,7 @@ pub struct CommandsRequest {
 
 /// One command of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Command {
     /// Made on the phone; names the command for ever.
     pub id: CommandId,
@@ -43,6 +45,7 @@ fn readable_or_unknown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Act
 
 /// Answer to a [`CommandsRequest`]: one outcome per command, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandsResponse {
     /// Epoch of the store in which the outcomes hold; in another one commands of the last 30 days are sent again.
     pub epoch: StoreEpoch,
@@ -52,6 +55,7 @@ pub struct CommandsResponse {
 
 /// What became of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandOutcome {
     /// Which command.
     pub id: CommandId,
@@ -62,6 +66,7 @@ pub struct CommandOutcome {
 
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Done, now or the first time that it was sent.
@@ -86,6 +91,7 @@ pub enum Outcome {
 
 /// How the thing that a command is about stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Current {
     /// A meeting.
@@ -104,6 +110,7 @@ pub enum Current {
 
 /// Why a command was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionReason {
     /// The pair, meeting or person is not there, or not for the sender; the two look the same.

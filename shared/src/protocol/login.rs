@@ -14,6 +14,7 @@ use crate::{
 /// A value that never appears in logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = Password))]
 pub struct Secret(String);
 
 impl Secret {
@@ -35,6 +36,7 @@ impl fmt::Debug for Secret {
 
 /// `POST /v1/login/invitation`: first sign-in with a one-use invitation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InvitationRequest {
     /// Token from the invitation link.
     pub invitation: Secret,
@@ -46,6 +48,7 @@ pub struct InvitationRequest {
 
 /// `POST /v1/login/password`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PasswordRequest {
     /// Short name of the organisation; may be left out where a server has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,7 @@ pub struct PasswordRequest {
 
 /// `POST /v1/login/refresh`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefreshRequest {
     /// The refresh token received last.
     pub refresh_token: Secret,
@@ -67,6 +71,7 @@ pub struct RefreshRequest {
 
 /// A pair of tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tokens {
     /// For `Authorization: Bearer`; ten minutes.
     pub access_token: Secret,
@@ -80,6 +85,7 @@ pub struct Tokens {
 
 /// Answer to a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginResponse {
     /// Who signed in.
     pub user: UserId,
@@ -97,6 +103,7 @@ pub struct LoginResponse {
 
 /// Answer to `POST /v1/sync/ticket`: opens one sync socket within 30 seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TicketResponse {
     /// For the query of `/v1/sync?ticket=`.
     pub ticket: Secret,

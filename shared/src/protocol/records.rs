@@ -16,6 +16,7 @@ use crate::{
 
 /// A page of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecordsPage {
     /// Epoch of the store; another one than before means: pull from the start, purge nothing.
     pub epoch: StoreEpoch,
@@ -29,6 +30,7 @@ pub struct RecordsPage {
 
 /// One change of what a person may see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RecordEntry {
     /// A person, new or changed.
@@ -53,6 +55,7 @@ pub enum RecordEntry {
 
 /// That a document exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DocumentRecord {
     /// Its id.
     pub id: DocumentId,
@@ -69,6 +72,7 @@ pub struct DocumentRecord {
 
 /// Who an actor of a document is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuthorRecord {
     /// The document.
     pub document: DocumentId,
@@ -80,6 +84,7 @@ pub struct AuthorRecord {
 
 /// `POST /v1/documents`: makes the server know of documents (and meetings) whose ids the phone derived by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimRequest {
     /// At most 200.
     pub claims: Vec<DocumentClaim>,
@@ -87,16 +92,19 @@ pub struct ClaimRequest {
 
 /// One document that the phone holds and the server may not know of. Repeating a claim changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DocumentClaim {
     /// Whose and what for; the id follows from it.
     pub key: DocumentKey,
     /// Nominal date of the meeting's slot, if the document is of a meeting in the cadence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::time::described::LocalDate>))]
     pub slot: Option<civil::Date>,
 }
 
 /// Answer to a [`ClaimRequest`]: one outcome per claim, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimResponse {
     /// What became of each claim.
     pub outcomes: Vec<ClaimOutcome>,
@@ -104,6 +112,7 @@ pub struct ClaimResponse {
 
 /// What became of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ClaimOutcome {
     /// The server knows the document; sync may begin.

@@ -110,6 +110,11 @@ pub(super) const DOORS: &[Door] = &[
     Door { krate: "minicbor", files: &["shared/src/sync/wire", "shared/src/documents/"] },
     Door { krate: "chacha20poly1305", files: &["mobile-core/src/store/"] },
     Door { krate: "csv", files: &["server/src/records/", "tests/src/"] },
+    Door {
+        krate: "utoipa",
+        files: &["server/src/http/", "shared/src/ids", "shared/src/time", "shared/src/domain/", "shared/src/protocol/"],
+    },
+    Door { krate: "utoipa_axum", files: &["server/src/http/"] },
     Door { krate: "syn", files: &["xtask/src/tidy/"] },
 ];
 
