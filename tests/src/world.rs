@@ -4,13 +4,15 @@
 //! kill it; import and invitations go through its commands. Everything is gone when a [`World`] is dropped.
 
 use std::{
+    collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
+use taiwa_mobile_core::session::SignIn;
 use taiwa_server::{Server, bus::News, config::Config};
 use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
 use tempfile::TempDir;
@@ -33,6 +35,8 @@ pub struct World {
     clock: TestClock,
     company: Company,
     seed: Seed,
+    /// E-mails of those who have chosen [`PASSWORD`]: another invitation would end what they are signed in on.
+    have_passwords: Mutex<HashSet<String>>,
 }
 
 /// Where the server runs.
@@ -166,7 +170,7 @@ impl World {
         }
     }
 
-    /// A new sign-in of a person, by an invitation and plain REST.
+    /// A new sign-in of a person, by plain REST; with an invitation the first time.
     ///
     /// # Panics
     /// If it is refused.
@@ -198,13 +202,42 @@ impl World {
     }
 
     async fn try_login(&self, company: &Company, person: &str) -> Result<LoginResponse> {
-        let link = company.invite(self.folder.path(), person).await?;
-        let request = InvitationRequest {
-            invitation: Secret::new(invitation_in(&link)?),
-            password: Secret::new(PASSWORD),
-            device_name: format!("{person}の電話"),
+        let (rest, device_name) = (Rest::new(self.address()), format!("{person}の電話"));
+        let answer = match self.way_in(company, person).await? {
+            SignIn::Invitation { invitation, password } => {
+                let request = InvitationRequest { invitation, password, device_name };
+                rest.post("/v1/login/invitation", &request).await?
+            }
+            SignIn::Password { organisation, email, password } => {
+                let request = PasswordRequest { organisation, email, password, device_name };
+                rest.post("/v1/login/password", &request).await?
+            }
         };
-        Rest::new(self.address()).post("/v1/login/invitation", &request).await?.into()
+        let login = answer.into()?;
+        self.signed_in(company, person);
+        Ok(login)
+    }
+
+    /// How a person gets in: the first time with an invitation, later with the password that they chose.
+    ///
+    /// # Errors
+    /// If the server knows no such person.
+    pub async fn way_in(&self, company: &Company, person: &str) -> Result<SignIn> {
+        let (email, password) = (company.email(person), Secret::new(PASSWORD));
+        if self.have_passwords().contains(&email) {
+            return Ok(SignIn::Password { organisation: Some(company.slug().to_owned()), email, password });
+        }
+        let link = company.invite(self.folder.path(), person).await?;
+        Ok(SignIn::Invitation { invitation: Secret::new(invitation_in(&link)?), password })
+    }
+
+    /// Notes that a person got in and has [`PASSWORD`] from now on.
+    pub fn signed_in(&self, company: &Company, person: &str) {
+        self.have_passwords().insert(company.email(person));
+    }
+
+    fn have_passwords(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.have_passwords.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An access token of a person.
@@ -248,7 +281,7 @@ impl EmptyWorld {
 
     fn with(self, host: Host) -> World {
         let Self { folder, clock, company, seed } = self;
-        World { folder, host, clock, company, seed }
+        World { folder, host, clock, company, seed, have_passwords: Mutex::default() }
     }
 }
 

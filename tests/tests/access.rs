@@ -72,7 +72,7 @@ async fn an_edit_after_the_member_moved_becomes_a_card_and_reaches_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_days_after_a_pair_was_closed_nothing_of_it_is_served_or_kept() {
+async fn thirty_days_after_a_pair_was_closed_its_former_manager_has_nothing_and_its_member_everything() {
     let mut world = World::open("closed pair").await;
     let member = world.phone("tanaka").await;
     let manager = world.phone("sato").await;
@@ -98,6 +98,10 @@ async fn thirty_days_after_a_pair_was_closed_nothing_of_it_is_served_or_kept() {
     })
     .await;
     assert!(!manager.contents().await.places_of("自分の覚え書き").is_empty(), "a private note outlives the pair");
+    assert_eq!(member.session().refresh(PATIENCE).await, SyncRun::Complete);
+    assert_eq!(member.memo_text(meeting).await, "閉じる前の話", "the member reads on");
+    let new_phone = world.phone("tanaka").await;
+    new_phone.eventually_reads(meeting, "閉じる前の話").await;
     let tokens: Tokens = Rest::new(world.address())
         .post("/v1/login/refresh", &RefreshRequest { refresh_token: login.tokens.refresh_token })
         .await

@@ -19,6 +19,7 @@ use super::{
     secret::{hash_of, new_secret},
 };
 use crate::{
+    bus::News,
     entropy::random,
     store::{Tx, login::SecretHash, organisations::Organisation, people::Email},
 };
@@ -46,7 +47,8 @@ pub async fn invite(
 }
 
 impl Auth {
-    /// Signs in with an invitation, which is used up, and sets the password.
+    /// Signs in with an invitation, which is used up, and sets the password. Earlier sign-ins of the person are over:
+    /// whoever needed a new invitation has lost the old way in, perhaps to somebody else.
     ///
     /// # Errors
     /// [`AuthError::CredentialsRefused`], [`AuthError::PasswordTooWeak`] (the invitation stays good),
@@ -54,14 +56,28 @@ impl Auth {
     pub async fn sign_in_with_invitation(&self, request: &InvitationRequest) -> Result<LoginResponse, AuthError> {
         let invitation = hash_of(request.invitation.expose());
         let known = self.store.invitation(&invitation, self.clock.now()).await?;
-        known.ok_or(AuthError::CredentialsRefused)?;
+        let (organisation, person) = known.ok_or(AuthError::CredentialsRefused)?;
         check_strength(&request.password)?;
         let password = self.passwords.hash(&request.password).await?;
         let now = self.clock.now();
+        // The counter is taken before the invitation, as everywhere, and only if there is something to end.
+        let has_devices = !self.store.devices(organisation, person).await?.is_empty();
         let mut tx = self.store.begin().await?;
-        let (organisation, person) = tx.use_invitation(&invitation, now).await?.ok_or(AuthError::CredentialsRefused)?;
+        let rev = if has_devices { Some(tx.next_rev(organisation).await?) } else { None };
+        tx.use_invitation(&invitation, now).await?.ok_or(AuthError::CredentialsRefused)?;
+        let ended = tx.revoke_devices(organisation, person, now).await?;
+        if let Some(rev) = rev {
+            tx.touch_person(organisation, person, rev).await?;
+        }
         tx.set_password(organisation, person, &password, now).await?;
-        self.finish(tx, organisation, person, &request.device_name, now).await
+        let signed_in = self.finish(tx, organisation, person, &request.device_name, now).await?;
+        for device in ended {
+            self.bus.publish(News::Revoked { device });
+        }
+        if let Some(counter) = rev {
+            self.bus.publish(News::Records { organisation, counter });
+        }
+        Ok(signed_in)
     }
 
     /// Signs in with e-mail and password.

@@ -1,9 +1,10 @@
 //! Who somebody is: invitations, passwords, access tokens, refresh tokens, socket tickets.
 //!
-//! Map: [`login`] first and later sign-ins; [`refresh`] renewing and ending them; [`ticket`] for browsers' sockets;
+//! Map: [`login`] first and later sign-ins; [`refresh`] renewing and ending them; [`devices`] listing and revoking; [`ticket`] for browsers' sockets;
 //! `password` argon2id; [`token`] access tokens; `secret` random secrets and their hashes. Decides who somebody is,
 //! never what they may do. Secrets are stored as hashes and never logged.
 
+pub mod devices;
 pub mod login;
 mod password;
 pub mod refresh;
@@ -53,6 +54,9 @@ pub enum AuthError {
     /// The access token or socket ticket is not valid.
     #[error("token refused")]
     TokenInvalid,
+    /// The sign-in to end is not one of this person, or was over already.
+    #[error("no such sign-in")]
+    UnknownDevice,
     /// The password cannot be accepted.
     #[error("password refused: {0}")]
     PasswordTooWeak(&'static str),

@@ -83,6 +83,10 @@ impl From<AuthError> for HttpError {
             AuthError::TokenInvalid => {
                 Self::new(ProblemCode::TokenInvalid, "refresh the access token and repeat the request")
             }
+            AuthError::UnknownDevice => Self::new(
+                ProblemCode::NotFound,
+                "none of your sign-ins has this id: list them again, it may be over already",
+            ),
             AuthError::PasswordTooWeak(why) => Self::new(ProblemCode::PasswordTooWeak, why),
             AuthError::OrganisationNeeded => {
                 Self::new(ProblemCode::OrganisationNeeded, "send `organisation` with the short name of yours")

@@ -86,7 +86,7 @@ async fn tidy(store: &Store, bus: &Bus, now: Timestamp) -> Result<(), StoreError
     lose_sight_of_closed_pairs(store, bus, now).await
 }
 
-/// Takes away the sight of pairs that were closed thirty days ago; their phones are told to drop them.
+/// Takes away former managers' sight of pairs that were closed thirty days ago; their phones are told to drop them.
 ///
 /// # Errors
 /// [`StoreError`] if the records could not be read or written.

@@ -27,6 +27,10 @@ statements! {
         join person p on p.organisation = d.organisation and p.id = d.person
         where d.organisation = $1 and d.id = $2 and d.revoked is null and p.active";
     REVOKE_DEVICE = "update device set revoked = $3 where organisation = $1 and id = $2 and revoked is null";
+    REVOKE_DEVICE_OF = "update device set revoked = $4
+        where organisation = $1 and person = $2 and id = $3 and revoked is null";
+    DEVICES = "select id, name, made, refreshed from device
+        where organisation = $1 and person = $2 and revoked is null order by made, id";
     REVOKE_DEVICES = "update device set revoked = $3 where organisation = $1 and person = $2 and revoked is null
         returning id";
     FORGET_PASSWORD = "delete from password where organisation = $1 and person = $2";
@@ -74,7 +78,37 @@ struct TicketRow {
     principal_expires: i64,
 }
 
+/// A sign-in that was not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// Which.
+    pub id: DeviceId,
+    /// How the person recognises it.
+    pub name: String,
+    /// When they signed in.
+    pub made: Timestamp,
+    /// When it last got tokens.
+    pub refreshed: Timestamp,
+}
+
 impl Store {
+    /// A person's sign-ins that were not ended, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn devices(&self, organisation: OrganisationId, person: UserId) -> Result<Vec<DeviceRow>, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        let rows: Vec<(Uuid, String, i64, i64)> =
+            on!(read self, |c| sqlx::query_as(DEVICES).bind(organisation).bind(person).fetch_all(c).await)?;
+        let devices = rows.into_iter().map(|(id, name, made, refreshed)| DeviceRow {
+            id: DeviceId::from_uuid(id),
+            name,
+            made: Timestamp::from_millis(made),
+            refreshed: Timestamp::from_millis(refreshed),
+        });
+        Ok(devices.collect())
+    }
+
     /// The argon2id hash of somebody's password, if they have set one.
     ///
     /// # Errors
@@ -262,6 +296,29 @@ impl Tx {
             .bind(organisation)
             .bind(id)
             .bind(now)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(rows > 0)
+    }
+
+    /// Ends a sign-in of a person for good; returns whether it was theirs and still going.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn revoke_device_of(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (organisation, person, id) = (organisation.as_uuid(), person.as_uuid(), device.as_uuid());
+        let rows = on!(tx self, |c| sqlx::query(REVOKE_DEVICE_OF)
+            .bind(organisation)
+            .bind(person)
+            .bind(id)
+            .bind(now.as_millis())
             .execute(c)
             .await
             .map(|done| done.rows_affected()))?;

@@ -30,7 +30,7 @@ statements! {
     SEES = "select count(*) from sight
         where organisation = $1 and person = $2 and pair = $3 and state = 'granted'";
     SIGHT_TO_LOSE = "select s.organisation, s.person, s.pair from sight s
-        join pair p on p.organisation = s.organisation and p.id = s.pair
+        join pair p on p.organisation = s.organisation and p.id = s.pair and p.manager = s.person
         where p.closed is not null and p.closed <= $1 and s.state = 'granted'
         order by s.organisation, s.pair, s.person limit 1000";
 }
@@ -126,7 +126,8 @@ impl Store {
         rows.into_iter().map(Pair::try_from).collect()
     }
 
-    /// Sights of pairs that were closed at `closed_before` or earlier, at most 1,000, organisations together.
+    /// Former managers' sights of pairs that were closed at `closed_before` or earlier, at most 1,000, organisations
+    /// together.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.

@@ -22,6 +22,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     CHANGE_PERSON = "update person set name = $3, site = $4, role = $5, active = $6, manager = $7, rev = $8
         where organisation = $1 and id = $2";
+    TOUCH_PERSON = "update person set rev = $3 where organisation = $1 and id = $2";
 }
 
 /// An e-mail in the form in which it is stored and compared: NFKC, lower case, no space around it.
@@ -208,6 +209,27 @@ impl Tx {
             .bind(role_word(person.role))
             .bind(person.active)
             .bind(person.manager.map(|manager| manager.as_uuid()))
+            .bind(rev)
+            .execute(c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Moves a person to a revision without changing them, so that every server looks at their open sockets again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn touch_person(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+        rev: i64,
+    ) -> Result<(), StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        on!(tx self, |c| sqlx::query(TOUCH_PERSON)
+            .bind(organisation)
+            .bind(person)
             .bind(rev)
             .execute(c)
             .await

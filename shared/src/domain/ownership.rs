@@ -17,8 +17,8 @@ use crate::{
 /// UUIDv5 namespace of document ids; made once at random, never changed.
 const DOCUMENT_NAMESPACE: Uuid = Uuid::from_u128(0x5b1c_6f0e_9a3d_4c57_8e21_d04f_7a96_c3b8);
 
-/// How long both people still read the documents of a closed pair: long enough to hand over, then the
-/// manager's copy goes.
+/// How long a former manager still reads the documents of a closed pair: long enough to hand over, then their copy
+/// goes. The member keeps reading what was agreed with them.
 pub const CLOSED_PAIR_READABLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The owner of a document and what it is for.
@@ -152,7 +152,9 @@ impl DocumentKey {
         };
         match pair.state {
             PairState::Open => while_open,
-            PairState::Closed { at } if now < at.plus(CLOSED_PAIR_READABLE) => while_open.min(Access::Read),
+            PairState::Closed { at } if side == Side::Member || now < at.plus(CLOSED_PAIR_READABLE) => {
+                while_open.min(Access::Read)
+            }
             PairState::Closed { .. } => Access::None,
         }
     }
@@ -168,6 +170,7 @@ mod tests {
     const HR: UserId = UserId::from_bytes([3; 16]);
     const PAIR: PairId = PairId::from_bytes([4; 16]);
     const MEETING: MeetingId = MeetingId::from_bytes([5; 16]);
+    const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn pair(state: PairState) -> Pair {
         Pair {
@@ -202,17 +205,28 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pair_is_read_only_for_thirty_days_and_then_gone() {
+    fn a_closed_pair_is_read_only_for_the_member_for_good_and_for_the_former_manager_for_thirty_days() {
+        use Access::{None, Read, Write};
         let closed_at = Timestamp::from_millis(1_000);
         let closed = pair(PairState::Closed { at: closed_at });
-        let memo = DocumentKey::Memo { pair: PAIR, meeting: MEETING };
-        let draft = DocumentKey::Draft { pair: PAIR, meeting: MEETING };
-        assert_eq!(memo.access(MANAGER, Some(&closed), closed_at), Access::Read);
-        assert_eq!(draft.access(MANAGER, Some(&closed), closed_at), Access::None);
-        let later = closed_at.plus(CLOSED_PAIR_READABLE);
-        assert_eq!(memo.access(MANAGER, Some(&closed), later), Access::None);
-        let note = DocumentKey::Private { pair: PAIR, user: MANAGER };
-        assert_eq!(note.access(MANAGER, Some(&closed), later), Access::Write);
+        let (last_moment, later) =
+            (closed_at.plus(CLOSED_PAIR_READABLE).minus(MILLISECOND), closed_at.plus(CLOSED_PAIR_READABLE));
+        let years_later = closed_at.plus(CLOSED_PAIR_READABLE * 50);
+        for (key, member, manager_first, manager_later) in [
+            (DocumentKey::Draft { pair: PAIR, meeting: MEETING }, Read, None, None),
+            (DocumentKey::Prep { pair: PAIR, meeting: MEETING }, Read, Read, None),
+            (DocumentKey::Notebook { pair: PAIR }, Read, Read, None),
+            (DocumentKey::Memo { pair: PAIR, meeting: MEETING }, Read, Read, None),
+            (DocumentKey::Private { pair: PAIR, user: MEMBER }, Write, None, None),
+            (DocumentKey::Private { pair: PAIR, user: MANAGER }, None, Write, Write),
+        ] {
+            for now in [closed_at, last_moment, later, years_later] {
+                assert_eq!(key.access(MEMBER, Some(&closed), now), member, "{key:?} member {now:?}");
+                let manager = if now < later { manager_first } else { manager_later };
+                assert_eq!(key.access(MANAGER, Some(&closed), now), manager, "{key:?} manager {now:?}");
+                assert_eq!(key.access(HR, Some(&closed), now), None, "{key:?} hr {now:?}");
+            }
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub enum PairKind {
 pub enum PairState {
     /// Both read and write.
     Open,
-    /// Nobody writes; both read until 30 days after `at`.
+    /// Nobody writes; the member reads on, the former manager until 30 days after `at`.
     Closed {
         /// When the pair was closed.
         at: Timestamp,

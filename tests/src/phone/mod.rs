@@ -31,7 +31,7 @@ use crate::{
     eventually::{PATIENCE, eventually},
     inspect::Contents,
     link::Link,
-    world::{PASSWORD, World, invitation_in},
+    world::{PASSWORD, World},
 };
 
 /// Short, so that tests need not wait; products wait up to a minute.
@@ -107,10 +107,9 @@ impl World {
     }
 
     async fn sign_in(&self, company: &Company, person: &str, url: &str, home: Home) -> Result<Phone> {
-        let link = company.invite(self.folder(), person).await?;
         let taiwa = Taiwa::open(home.options()).await?;
-        let invitation = Secret::new(invitation_in(&link)?);
-        let session = taiwa.sign_in(url, SignIn::Invitation { invitation, password: Secret::new(PASSWORD) }).await?;
+        let session = taiwa.sign_in(url, self.way_in(company, person).await?).await?;
+        self.signed_in(company, person);
         Ok(Phone { home, taiwa, session, memos: Mutex::default() })
     }
 }

@@ -39,7 +39,7 @@ super::on_both! {
     a_cursor_of_another_epoch_or_ahead_starts_over_and_takes_nothing_away;
     gained_sight_brings_everything_below_whatever_the_cursor;
     lost_sight_is_one_entry_and_ones_own_notes_stay;
-    a_closed_pair_is_read_for_thirty_days_and_then_lost;
+    a_closed_pair_is_read_by_its_member_for_good_and_by_its_manager_for_thirty_days;
     drafts_are_the_members_alone;
     organisations_do_not_meet;
     authors_come_with_readable_documents_only;
@@ -237,18 +237,20 @@ async fn lost_sight_is_one_entry_and_ones_own_notes_stay(fixture: Fixture) {
     }
 }
 
-async fn a_closed_pair_is_read_for_thirty_days_and_then_lost(fixture: Fixture) {
+async fn a_closed_pair_is_read_by_its_member_for_good_and_by_its_manager_for_thirty_days(fixture: Fixture) {
     fixture.import("a", COMPANY).await;
     let (hanako, ken) = (fixture.principal("a", "hanako@a.jp").await, fixture.principal("a", "ken@a.jp").await);
     let pair = fixture.pair_of(&hanako).await;
     let made = claim_all(&fixture, &hanako, all_kinds(&fixture, &pair)).await;
     let memo = made[2];
     let (_, cursor) = fixture.pull(&ken, None).await;
-    let access = async || {
-        let grant = document_grant(&fixture.store, &ken, memo, fixture.now()).await.unwrap();
+    let (_, members) = fixture.pull(&hanako, None).await;
+    let access_of = async |who| {
+        let grant = document_grant(&fixture.store, who, memo, fixture.now()).await.unwrap();
         grant.map_or(Access::None, |grant| grant.access)
     };
-    assert_eq!(access().await, Access::Write);
+    let access = async || access_of(&ken).await;
+    assert_eq!((access().await, access_of(&hanako).await), (Access::Write, Access::Write));
 
     let summary = fixture.import("a", "email,name,manager_email\nhanako@a.jp,佐藤 花子,mari@a.jp\n").await;
     assert_eq!((summary.pairs_opened, summary.pairs_closed), (1, 1));
@@ -257,6 +259,7 @@ async fn a_closed_pair_is_read_for_thirty_days_and_then_lost(fixture: Fixture) {
     assert_eq!(pairs(&entries), [pair.id]);
     let read_only = documents(&entries).iter().all(|document| document.access == Access::Read);
     assert!(read_only && documents(&entries).iter().any(|document| document.id == memo), "{entries:?}");
+    let (_, members) = fixture.pull(&hanako, Some(&members)).await;
 
     fixture.clock.advance(29 * DAY);
     lose_sight_of_closed_pairs(&fixture.store, &fixture.bus, fixture.now()).await.unwrap();
@@ -269,6 +272,8 @@ async fn a_closed_pair_is_read_for_thirty_days_and_then_lost(fixture: Fixture) {
     let counter = fixture.store.counter(ken.organisation).await.unwrap();
     lose_sight_of_closed_pairs(&fixture.store, &fixture.bus, fixture.now()).await.unwrap();
     assert_eq!(fixture.store.counter(ken.organisation).await.unwrap(), counter, "once is enough");
+    assert_eq!(access_of(&hanako).await, Access::Read, "the member reads on");
+    assert_eq!(fixture.pull(&hanako, Some(&members)).await.0, [], "and is told to drop nothing");
 }
 
 async fn drafts_are_the_members_alone(fixture: Fixture) {

@@ -17,7 +17,7 @@ use taiwa_shared::{
     domain::people::{Pair, Role},
     ids::{DeviceId, DocumentId, OrganisationId, PairId},
     protocol::{
-        login::{InvitationRequest, LoginResponse, Secret},
+        login::{InvitationRequest, LoginResponse, PasswordRequest, Secret},
         records::{DocumentRecord, RecordEntry, RecordsPage},
     },
     time::{Clock, Timestamp},
@@ -99,8 +99,30 @@ impl Fixture {
         invitation
     }
 
-    /// Signs somebody in with an invitation, who then has [`PASSWORD`].
+    /// Signs somebody in: the first time with an invitation, later with [`PASSWORD`].
     pub(super) async fn sign_in(&self, who: &Principal) -> LoginResponse {
+        if self.store.password(who.organisation, who.user).await.unwrap().is_some() {
+            return self.sign_in_with_password(who).await;
+        }
+        self.sign_in_with_invitation(who).await
+    }
+
+    async fn sign_in_with_password(&self, who: &Principal) -> LoginResponse {
+        let organisation = self.store.organisation(who.organisation).await.unwrap().unwrap();
+        let mut tx = self.store.begin().await.unwrap();
+        let people = tx.people(who.organisation).await.unwrap();
+        drop(tx);
+        let request = PasswordRequest {
+            organisation: Some(organisation.slug),
+            email: people.iter().find(|person| person.id == who.user).unwrap().email.as_str().to_owned(),
+            password: Secret::new(PASSWORD),
+            device_name: "test".to_owned(),
+        };
+        self.auth.sign_in_with_password(&request).await.unwrap()
+    }
+
+    /// Signs somebody in with an invitation, which ends what they are signed in on.
+    pub(super) async fn sign_in_with_invitation(&self, who: &Principal) -> LoginResponse {
         let request = InvitationRequest {
             invitation: self.invitation(who).await,
             password: Secret::new(PASSWORD),
