@@ -1,7 +1,7 @@
 //! The taiwa server: records, document hub, sign-in.
 //!
 //! Map: [`store`] the only place with SQL; [`records`] people, pairs, documents and who may see them; [`auth`] tokens
-//! and passwords; `http` routes; [`cli`] what an operator types; [`Server`] joins them. It stores and forwards the
+//! and passwords; `http` routes; [`cli`] what an operator types and [`operate`] what it does to whole databases; [`Server`] joins them. It stores and forwards the
 //! bytes of documents and never looks into one.
 
 pub mod auth;
@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod operate;
 pub mod records;
 pub mod store;
 pub mod sync;

@@ -1,4 +1,5 @@
-//! What an operator types: `serve`, `import`, `invite`, `deactivate`, `restored`.
+//! What an operator types: `serve`, `import`, `invite`, `deactivate`, `backup`, `restore`,
+//! `check`, `restored`.
 //!
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
 //! everything else to standard error; an error says which key it is about and what to write.
@@ -57,6 +58,33 @@ enum Command {
         /// E-mail of the person.
         email: String,
     },
+    /// Copies everything into one file while the server runs, and checks the copy.
+    Backup {
+        /// Give up no copy because something in it is damaged.
+        #[arg(long)]
+        even_if_damaged: bool,
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Makes a backup the database, so that phones bring back what it lacks. The server stands still meanwhile.
+    Restore {
+        /// Replace a database that has people; it is kept under another name.
+        #[arg(long)]
+        replace: bool,
+        /// Bring back what can be read of a damaged backup.
+        #[arg(long)]
+        even_if_damaged: bool,
+        /// What `backup` wrote.
+        file: PathBuf,
+    },
+    /// Verifies every hash, reference and counter and names what is damaged; the server may run meanwhile.
+    Check {
+        /// Prints the report as JSON.
+        #[arg(long)]
+        json: bool,
+        /// A backup, instead of the database.
+        file: Option<PathBuf>,
+    },
     /// Tells a database that it comes from a backup, so that phones bring back what it lacks. Run it before `serve`.
     Restored,
     /// Prints the OpenAPI document of the REST routes.
@@ -78,6 +106,11 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Import { organisation, name, file } => import::import(&config, &organisation, &name, &file).await,
         Command::Invite { organisation, email } => person::print_invitation(&config, &organisation, &email).await,
         Command::Deactivate { organisation, email } => person::deactivate(&config, &organisation, &email).await,
+        Command::Backup { even_if_damaged, file } => database::backup(&config, &file, even_if_damaged).await,
+        Command::Restore { replace, even_if_damaged, file } => {
+            database::restore(&config, &file, replace, even_if_damaged).await
+        }
+        Command::Check { json, file } => database::check(&config, file.as_deref(), json).await,
         Command::Restored => database::restored(&config).await,
         Command::Openapi => Ok(()),
     }

@@ -22,6 +22,12 @@ pub enum StoreError {
         /// The first migration that this version does not know.
         migration: i64,
     },
+    /// There is no database to look into, or it is not taiwa's.
+    #[error("there is no taiwa database at {database}: check the setting `database`, or the name of the file")]
+    Missing {
+        /// Path, or the kind of database.
+        database: String,
+    },
     /// The database could not be opened.
     #[error("opening the database {database}: {source}")]
     Open {

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
 use super::{
     Db, Store, StoreError, chunks, commands, documents, feed, login, meetings, open, organisations, pairs, people,
-    refresh, touched,
+    refresh, relayed, touched, verify,
 };
 
 const POSTGRES_COLUMNS: &str =
@@ -31,7 +31,9 @@ fn statements() -> Vec<(&'static str, &'static [&'static str])> {
         ("pairs", pairs::ALL),
         ("people", people::ALL),
         ("refresh", refresh::ALL),
+        ("relayed", relayed::ALL),
         ("touched", touched::ALL),
+        ("verify", verify::ALL),
     ]
 }
 

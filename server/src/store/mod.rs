@@ -60,6 +60,7 @@ macro_rules! statements {
 
 pub mod chunks;
 pub mod commands;
+pub mod copy;
 pub mod documents;
 mod error;
 pub mod feed;
@@ -71,7 +72,9 @@ pub mod organisations;
 pub mod pairs;
 pub mod people;
 pub mod refresh;
+pub mod relayed;
 pub mod touched;
+pub mod verify;
 
 pub use error::StoreError;
 pub use open::ServerLock;

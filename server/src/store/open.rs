@@ -14,7 +14,7 @@ use std::{
 
 use sqlx::{
     Connection, PgConnection,
-    migrate::MigrateError,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -51,7 +51,18 @@ const WRITER_CHECKPOINT_PAGES: &str = "16384";
 /// The log is cut back to this after a checkpoint.
 const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 
+/// The tables, as SQLite has them; a backup has them too.
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+/// The tables, as PostgreSQL has them.
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// Whether a database has ever been migrated: where the catalogue stands differs.
+const IS_MIGRATED_SQLITE: &str = "select count(*) from sqlite_schema where name = '_sqlx_migrations'";
+const IS_MIGRATED_POSTGRES: &str = "select count(*) from information_schema.tables
+    where table_schema = current_schema() and table_name = '_sqlx_migrations'";
+
 statements! {
+    MIGRATED_TO = "select max(version) from _sqlx_migrations";
     ADD_EPOCH = "insert into store_epoch (one, epoch, made) values (1, $1, $2) on conflict (one) do nothing";
     EPOCH = "select epoch, restored from store_epoch where one = 1";
     RENEW_EPOCH = "update store_epoch set epoch = $1, restored = $2 where one = 1";
@@ -77,6 +88,58 @@ impl Store {
         let (epoch, restored) = made.read_epoch(now).await?;
         let Shared { db, .. } = Arc::into_inner(made.shared).expect("nobody else has a clone yet");
         Ok(with(db, epoch, restored))
+    }
+
+    /// Opens a database to look into it: nothing is made, migrated or written, and a server may work with it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is none, [`StoreError::TooNew`], [`StoreError::Damaged`] or [`StoreError::Open`].
+    pub async fn open_existing(url: &str) -> Result<Self, StoreError> {
+        let db = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url).map_err(|error| open_error("at the given URL", error))?;
+            let options = options.options(POSTGRES_SETTINGS).options([("default_transaction_read_only", "on")]);
+            let pool = PgPoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+            Db::Postgres(pool.connect_with(options).await.map_err(|error| open_error("at the given URL", error))?)
+        } else {
+            read_sqlite(Path::new(url.strip_prefix("sqlite:").unwrap_or(url))).await?
+        };
+        let name = match &db {
+            Db::Sqlite { path, .. } => path.display().to_string(),
+            Db::Postgres(_) => "PostgreSQL".to_owned(),
+        };
+        let shared = Shared {
+            db,
+            epoch: StoreEpoch::from_bytes([0; 16]),
+            restored: None,
+            requests: Arc::new(Semaphore::new(WRITING_REQUESTS)),
+        };
+        let mut store = Store { shared: Arc::new(shared), for_hub: false };
+        let missing = || StoreError::Missing { database: name.clone() };
+        let tables: i64 = match store.db() {
+            Db::Sqlite { path, read, .. } => {
+                sqlx::query_scalar(IS_MIGRATED_SQLITE).fetch_one(read).await.map_err(|error| classify(path, error))?
+            }
+            Db::Postgres(pool) => sqlx::query_scalar(IS_MIGRATED_POSTGRES).fetch_one(pool).await?,
+        };
+        let version = if tables == 0 { None } else { store.migrated_to().await? };
+        let version = version.ok_or_else(missing)?;
+        if SQLITE_MIGRATIONS.iter().all(|known| known.version < version) {
+            return Err(StoreError::TooNew { migration: version });
+        }
+        let row: Option<(Uuid, Option<i64>)> = on!(read store, |c| sqlx::query_as(EPOCH).fetch_optional(c).await)?;
+        let (epoch, restored) = row.ok_or_else(missing)?;
+        let shared = Arc::get_mut(&mut store.shared).expect("nobody else has a clone yet");
+        shared.epoch = StoreEpoch::from_uuid(epoch);
+        shared.restored = restored.map(Timestamp::from_millis);
+        Ok(store)
+    }
+
+    /// The newest migration that this database has; none if it has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn migrated_to(&self) -> Result<Option<i64>, StoreError> {
+        Ok(on!(read self, |c| sqlx::query_scalar(MIGRATED_TO).fetch_one(c).await)?)
     }
 
     async fn read_epoch(&self, now: Timestamp) -> Result<(StoreEpoch, Option<Timestamp>), StoreError> {
@@ -123,7 +186,7 @@ async fn open_postgres(url: &str) -> Result<Db, StoreError> {
         .map_err(|error| open_error(&name, error))?;
     // On a connection of its own: a migration may take longer than a statement of a request.
     let mut connection = PgConnection::connect_with(&options).await.map_err(|error| open_error(&name, error))?;
-    let migrated = sqlx::migrate!("../migrations/postgres").run(&mut connection).await;
+    let migrated = POSTGRES_MIGRATIONS.run(&mut connection).await;
     migrated.map_err(|error| migrate_error(&name, error))?;
     connection.close().await.map_err(|error| open_error(&name, error))?;
     Ok(Db::Postgres(pool))
@@ -154,7 +217,7 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
     if verdict != "ok" {
         return Err(StoreError::Damaged { path: path.to_owned(), detail: verdict });
     }
-    sqlx::migrate!("../migrations/sqlite").run(&write).await.map_err(|error| match error {
+    SQLITE_MIGRATIONS.run(&write).await.map_err(|error| match error {
         MigrateError::Execute(error) => classify(error),
         other => migrate_error(&name, other),
     })?;
@@ -165,6 +228,18 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
         .connect_with(options.pragma("query_only", "on"))
         .await
         .map_err(classify)?;
+    Ok(Db::Sqlite { path: path.to_owned(), write, read, checkpoint })
+}
+
+/// The connections that would write are never opened.
+async fn read_sqlite(path: &Path) -> Result<Db, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing { database: path.display().to_string() });
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+    let pool = || SqlitePoolOptions::new().max_connections(SQLITE_READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+    let read = pool().connect_with(options.clone()).await.map_err(|error| classify(path, error))?;
+    let (write, checkpoint) = (pool().connect_lazy_with(options.clone()), pool().connect_lazy_with(options));
     Ok(Db::Sqlite { path: path.to_owned(), write, read, checkpoint })
 }
 
@@ -184,7 +259,7 @@ fn make_folder_of(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn classify(path: &Path, error: sqlx::Error) -> StoreError {
+pub(super) fn classify(path: &Path, error: sqlx::Error) -> StoreError {
     // SQLite: 11 corrupt, 26 not a database; extended codes carry the primary code in the low byte.
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     match code.map(|code| code & 0xff) {
@@ -193,11 +268,11 @@ fn classify(path: &Path, error: sqlx::Error) -> StoreError {
     }
 }
 
-fn open_error(database: &str, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+pub(super) fn open_error(database: &str, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Open { database: database.to_owned(), source: Box::new(source) }
 }
 
-fn migrate_error(database: &str, error: MigrateError) -> StoreError {
+pub(super) fn migrate_error(database: &str, error: MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(migration) => StoreError::TooNew { migration },
         other => open_error(database, other),

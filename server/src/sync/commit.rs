@@ -24,7 +24,7 @@ use super::{
     Shared,
     connection::Closing,
     document::{OpenDocument, Remains},
-    state::{Batch, Unstored},
+    state::{Batch, Relayed, Unstored},
 };
 use crate::{
     bus::News,
@@ -275,6 +275,9 @@ async fn store(hub: &Shared, batches: &[(Arc<OpenDocument>, Batch)]) -> Result<(
         }
         for (actor, user) in &batch.bindings {
             tx.bind_author(organisation, id, actor.to_bytes(), *user, revs[&organisation]).await?;
+        }
+        for Relayed { actor, author, brought_by } in &batch.relayed {
+            tx.note_relayed(organisation, id, actor.to_bytes(), *author, *brought_by, hub.clock.now()).await?;
         }
     }
     tx.commit().await?;

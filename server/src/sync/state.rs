@@ -4,7 +4,7 @@
 //! forwarded when the writer says that they are on disk. Decides nothing about access and never waits.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,11 +42,21 @@ pub(super) struct Unstored {
     pub(super) bytes: usize,
 }
 
+/// Changes of an actor that somebody else than their author brought, as after a restore.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Relayed {
+    pub(super) actor: ActorId,
+    pub(super) author: Option<UserId>,
+    pub(super) brought_by: UserId,
+}
+
 /// What one commit stores of a document.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) row: ChunkRow,
     pub(super) bindings: Vec<(ActorId, UserId)>,
+    /// Changes that somebody else than their author brought.
+    pub(super) relayed: BTreeSet<Relayed>,
     /// Whether this commit has to note that the digest is stale.
     pub(super) marks_stale: bool,
     pub(super) unstored: Unstored,
@@ -106,6 +116,7 @@ pub(super) struct State {
     sessions: HashMap<SessionKey, Arc<Connection>>,
     staged: Vec<(ChangeHash, Bytes)>,
     bindings: Vec<(ActorId, UserId)>,
+    relayed: BTreeSet<Relayed>,
     unstored: Unstored,
     is_queued: bool,
     in_commit: Unstored,
@@ -144,6 +155,7 @@ impl State {
             sessions: HashMap::new(),
             staged: Vec::new(),
             bindings: Vec::new(),
+            relayed: BTreeSet::new(),
             unstored: Unstored::default(),
             is_queued: false,
             in_commit: Unstored::default(),
@@ -189,8 +201,14 @@ impl State {
         let may_write = |other: SessionKey| sessions.get(&other).is_some_and(|connection| connection.may_write(other));
         let accepted = self.sync.admit_beside(key, message, may_write)?;
         let mut new = Unstored::default();
-        for accepted in accepted {
+        for (bringer, accepted) in accepted {
             let header = accepted.change.header;
+            if let Some(bringer) = self.sessions.get(&bringer).map(|connection| connection.principal.user)
+                && accepted.author != Some(bringer)
+            {
+                let (actor, author) = (header.actor.clone(), accepted.author);
+                self.relayed.insert(Relayed { actor, author, brought_by: bringer });
+            }
             if accepted.binds_actor
                 && let Some(author) = accepted.author
             {
@@ -226,6 +244,7 @@ impl State {
         Some(Batch {
             row: ChunkRow { n: self.stored.next_row, body },
             bindings: std::mem::take(&mut self.bindings),
+            relayed: std::mem::take(&mut self.relayed),
             marks_stale: !self.stored.digest_stale,
             unstored: self.in_commit,
             mark: self.sync.stage_mark(),

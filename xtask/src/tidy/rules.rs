@@ -47,6 +47,17 @@ pub(super) const IMPORTS: &[Imports] = &[
         may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy"],
     },
     Imports {
+        module: "server::operate",
+        may_use: &[
+            "shared::ids",
+            "shared::time",
+            "shared::domain",
+            "shared::sync",
+            "shared::documents::genesis",
+            "server::store",
+        ],
+    },
+    Imports {
         module: "server::sync",
         may_use: &[
             "shared::ids",

@@ -82,11 +82,12 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
     /// # Errors
     /// [`Rejection`]: nothing of the message was kept and the peer's session is over; close the connection.
     pub fn admit(&mut self, peer: P, message: InspectedMessage<'_>) -> Result<Vec<Accepted>, Rejection> {
-        self.admit_beside(peer, message, |_| true)
+        let accepted = self.admit_beside(peer, message, |_| true)?;
+        Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
     }
 
-    /// As [`Self::admit`]; other peers' changes that waited for these are staged only if their peer `may_write` still,
-    /// otherwise they are dropped, and asked for again if it turns out that it may.
+    /// As [`Self::admit`], and says which peer brought each change; other peers' changes that waited for these are
+    /// staged only if their peer `may_write` still, otherwise they are dropped, and asked for again if it turns out that it may.
     ///
     /// # Errors
     /// As [`Self::admit`].
@@ -95,7 +96,7 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         peer: P,
         message: InspectedMessage<'_>,
         may_write: impl Fn(P) -> bool,
-    ) -> Result<Vec<Accepted>, Rejection> {
+    ) -> Result<Vec<(P, Accepted)>, Rejection> {
         if let Some(rejection) = self.doomed.remove(&peer) {
             return Err(rejection);
         }
@@ -111,14 +112,21 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         }
         self.sessions.insert(peer, exchange);
         self.runs.add(peer, start, self.graph.staged());
-        self.release_parked(start, &mut accepted, may_write);
+        let mut brought_by = vec![peer; accepted.len()];
+        self.release_parked(start, &mut accepted, &mut brought_by, may_write);
         self.sweep_runs();
-        Ok(accepted)
+        Ok(brought_by.into_iter().zip(accepted).collect())
     }
 
     /// Stages the other peers' parked changes that waited for one of those from `from` on. All of them together may
     /// cost what a message may; those who sent them are not to blame if it is more.
-    fn release_parked(&mut self, from: Index, accepted: &mut Vec<Accepted>, may_write: impl Fn(P) -> bool) {
+    fn release_parked(
+        &mut self,
+        from: Index,
+        accepted: &mut Vec<Accepted>,
+        brought_by: &mut Vec<P>,
+        may_write: impl Fn(P) -> bool,
+    ) {
         if self.sessions.values().all(|exchange| exchange.parked.is_empty()) {
             return;
         }
@@ -141,7 +149,10 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
                 let settled = staging.settle(exchange, released).and_then(|()| staging.check_heads(exchange));
                 steps = staging.steps;
                 match settled {
-                    Ok(()) => self.runs.add(peer, start, self.graph.staged()),
+                    Ok(()) => {
+                        self.runs.add(peer, start, self.graph.staged());
+                        brought_by.resize(accepted.len(), peer);
+                    }
                     Err(rejection) => {
                         self.graph.truncate(start);
                         accepted.truncate(kept);
