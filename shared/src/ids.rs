@@ -97,6 +97,8 @@ ids! {
     CommentId = "comment";
     /// A private note.
     NoteId = "note";
+    /// A notice that a phone shows by itself.
+    ReminderId = "reminder";
 }
 
 /// A document id as automerge-repo writes it on the wire: Base58 with a four-byte check.

@@ -2,7 +2,8 @@
 //!
 //! Map: [`people`] who there is; [`meeting`], [`cadence`] and [`holidays`] when they meet, [`command`] what people
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
-//! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds.
+//! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
+//! date, [`reminders`] a phone's notices, [`search`] finding a line again.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
@@ -13,5 +14,8 @@ pub mod holidays;
 pub mod meeting;
 pub mod ownership;
 pub mod people;
+pub mod proposal;
+pub mod reminders;
 pub mod scheduling;
+pub mod search;
 pub mod suggestion;
