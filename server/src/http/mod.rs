@@ -1,9 +1,10 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
-//! Map: `openapi` the API described; `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address; `listen` connections; `login`, `records`,
-//! `socket`, `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither
-//! query strings nor bodies are logged.
+//! Map: `openapi` the API described; `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address;
+//! `listen` connections; `login`, `records`, `commands`, `socket`, `pages` the handlers. Decides nothing: a handler reads,
+//! asks `auth` or `records`, and answers. Neither query strings nor bodies are logged.
 
+mod commands;
 mod extract;
 mod limits;
 mod listen;
@@ -75,6 +76,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(login::sign_out))
         .routes(routes!(records::pull))
         .routes(routes!(records::claim))
+        .routes(routes!(commands::take))
         .routes(routes!(socket::open))
         .routes(routes!(socket::ticket))
         .routes(routes!(openapi::document))

@@ -141,6 +141,8 @@ problem_sets! {
     OfParameters = [InvalidRequest];
     /// Of routes for people who are signed in.
     OfToken = [TokenInvalid];
+    /// Of routes that take only so much in a day.
+    OfQuota = [TooManyTries];
     /// Of refreshing.
     OfRefresh = [SignInAgain];
     /// Of an invitation.

@@ -9,7 +9,7 @@ use axum::{
 };
 use taiwa_shared::protocol::problem::{MEDIA_TYPE, Problem, ProblemCode};
 
-use crate::{auth::AuthError, store::StoreError};
+use crate::{auth::AuthError, records::commands::CommandsError, store::StoreError};
 
 /// Seconds after which a phone tries again when the server was busy.
 const BUSY_RETRY_SECONDS: u32 = 5;
@@ -96,6 +96,20 @@ impl From<AuthError> for HttpError {
             }
             AuthError::Busy => Self::new(ProblemCode::Unavailable, "many people sign in right now: try again"),
             AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandsError> for HttpError {
+    fn from(error: CommandsError) -> Self {
+        match error {
+            CommandsError::TooMany { retry_after } => Self::new(
+                ProblemCode::TooManyTries,
+                "that is more than one person gives in a day; none was taken: send them again when the day is over",
+            )
+            .retry_after(retry_after),
+            CommandsError::SignedOut => AuthError::TokenInvalid.into(),
+            CommandsError::Store(error) => error.into(),
         }
     }
 }

@@ -4,20 +4,18 @@
 //! What is unknown, forbidden, not derivable or too much is refused in one way. Claiming again changes nothing, and
 //! only a claim that makes a record takes the organisation's counter.
 
-use std::time::Duration;
-
 use taiwa_shared::{
     domain::{
-        meeting::Meeting,
+        meeting::{Meeting, MeetingName},
         ownership::{Access, DocumentKey},
-        people::{Pair, PairState},
+        people::PairState,
     },
     ids::DocumentId,
     protocol::records::{ClaimOutcome, ClaimRequest, ClaimResponse, DocumentClaim},
     time::Timestamp,
 };
 
-use super::access::Principal;
+use super::{access::Principal, slots::meeting_in_slot};
 use crate::{
     bus::{Bus, News},
     store::{Store, StoreError, Tx},
@@ -32,8 +30,6 @@ pub const MAX_DOCUMENTS_PER_PAIR: i64 = 2_000;
 pub const MAX_OPENED_PER_DAY: i64 = 300;
 /// A day of that count.
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
-/// How far from now the slot of a claimed meeting may lie.
-const SLOT_WINDOW: Duration = Duration::from_secs(2 * 366 * 24 * 60 * 60);
 
 /// What the records say to a claim.
 enum Verdict {
@@ -149,18 +145,11 @@ async fn judge(
     Ok(match tx.pair_of_meeting(organisation, meeting).await? {
         Some(owner) if owner == pair.id => Verdict::New(None),
         Some(_) => Verdict::Refused,
-        None => planned(&pair, claim, now).map_or(Verdict::Refused, |meeting| Verdict::New(Some(meeting))),
+        None => {
+            let name = MeetingName { id: meeting, pair: pair.id, slot: claim.slot };
+            meeting_in_slot(&pair, &name, now).map_or(Verdict::Refused, |meeting| Verdict::New(Some(meeting)))
+        }
     })
-}
-
-/// The meeting of a slot that nobody had touched, if the claim names the slot and the id follows from it.
-fn planned(pair: &Pair, claim: &DocumentClaim, now: Timestamp) -> Option<Meeting> {
-    let slot = claim.slot?;
-    let planned = pair.cadence.meeting_in_slot(pair.id, slot);
-    let starts = planned.starts_at();
-    let in_window = starts > now.minus(SLOT_WINDOW) && starts < now.plus(SLOT_WINDOW);
-    let derived = claim.key.meeting() == Some(Meeting::id_of_slot(pair.id, slot));
-    (derived && in_window).then_some(planned)
 }
 
 fn day(now: Timestamp) -> i64 {

@@ -20,6 +20,8 @@ use crate::{
     store::{Store, StoreError, pairs::Sight},
 };
 
+use super::commands::OUTCOME_MEMORY;
+
 /// An import in another process is felt this soon.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the server looks for pairs whose thirty days are over and for expired sign-in rows, by the clock.
@@ -83,6 +85,7 @@ async fn announce(
 
 async fn tidy(store: &Store, bus: &Bus, now: Timestamp) -> Result<(), StoreError> {
     store.forget_expired_logins(now, now.minus(LOCK_MEMORY)).await?;
+    store.forget_outcomes(now.minus(OUTCOME_MEMORY)).await?;
     lose_sight_of_closed_pairs(store, bus, now).await
 }
 

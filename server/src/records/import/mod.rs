@@ -4,7 +4,7 @@
 //! transaction; `placement` finds times for new pairs. All or nothing; the same file again changes nothing; people who
 //! are not in the file are left alone.
 
-mod placement;
+pub(super) mod placement;
 mod table;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

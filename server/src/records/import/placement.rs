@@ -27,13 +27,13 @@ const CYCLE_DAYS: i64 = 14;
 const WEEK_DAYS: i64 = 7;
 
 /// The half hours of a fortnight that people's open pairs take.
-pub(super) struct Calendar {
+pub(in crate::records) struct Calendar {
     taken: HashMap<UserId, HashSet<i64>>,
     candidates: Vec<Cadence>,
 }
 
 impl Calendar {
-    pub(super) fn new<'a>(open: impl Iterator<Item = &'a Pair>, now: Timestamp) -> Self {
+    pub(in crate::records) fn new<'a>(open: impl Iterator<Item = &'a Pair>, now: Timestamp) -> Self {
         let mut calendar = Self { taken: HashMap::new(), candidates: candidates(now) };
         for pair in open {
             calendar.take(pair.member, pair.manager, &pair.cadence);
@@ -42,7 +42,7 @@ impl Calendar {
     }
 
     /// Takes a free time of both; with none left, one that only the seed decides.
-    pub(super) fn place(&mut self, member: UserId, manager: UserId, seed: &str) -> Cadence {
+    pub(in crate::records) fn place(&mut self, member: UserId, manager: UserId, seed: &str) -> Cadence {
         let digest = Sha256::digest(seed.as_bytes());
         let start = usize::from(u16::from_be_bytes([digest[0], digest[1]])) % self.candidates.len();
         let in_turn = || self.candidates[start..].iter().chain(&self.candidates[..start]);
