@@ -7,6 +7,7 @@ mod authors;
 mod bad_bodies;
 mod bad_frames;
 mod bad_tokens;
+mod commands;
 mod convergence;
 mod damaged_files;
 mod encrypted;

@@ -6,11 +6,16 @@
 
 mod chunks;
 mod claims;
+mod commands;
 mod feed;
 mod fixture;
 mod import;
+mod invites;
 mod login;
+mod orders;
+mod races;
 mod refresh;
+mod scheduling;
 mod sql;
 
 /// Declares each body as a test on both databases.
