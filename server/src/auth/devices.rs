@@ -12,7 +12,7 @@ use taiwa_shared::{
 use super::{Auth, AuthError, Identity, login::invite, refresh::token_expiry};
 use crate::{
     bus::News,
-    store::{Store, StoreError, login::DeviceRow},
+    store::{Store, StoreError, devices::DeviceRow},
 };
 
 /// A person's sign-ins that still last at `now`, oldest first.

@@ -1,11 +1,13 @@
-//! What an operator types: `serve`, `import`, `invite`, `deactivate`, `backup`, `restore`,
+//! What an operator types: `serve`, `organisation`, `import`, `invite`, `person`, `backup`, `restore`,
 //! `check`, `restored`.
 //!
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
 //! everything else to standard error; an error says which key it is about and what to write.
 
 mod database;
+mod difference;
 mod import;
+mod organisation;
 mod person;
 mod serve;
 
@@ -15,6 +17,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use import::ImportArguments;
+use organisation::OrganisationCommand;
+use person::{PersonCommand, Who};
 
 /// The taiwa server.
 #[derive(Debug, Parser)]
@@ -31,33 +36,16 @@ pub struct Cli {
 enum Command {
     /// Serves phones until SIGTERM or Ctrl-C.
     Serve,
-    /// Brings the people, workplaces and managers of an organisation in line with a CSV file.
-    Import {
-        /// Short name of the organisation: lower-case letters, digits and hyphens.
-        #[arg(long)]
-        organisation: String,
-        /// Its full name, used when it is new.
-        #[arg(long)]
-        name: String,
-        /// UTF-8 with a header: email,name and if wanted site,manager_email,role.
-        file: PathBuf,
-    },
+    /// Makes an organisation, or says whether its people may be invited from phones.
+    #[command(subcommand)]
+    Organisation(OrganisationCommand),
+    /// Brings the people, workplaces and managers of an organisation in line with a CSV file, which is the whole list.
+    Import(ImportArguments),
     /// Prints a one-use link with which somebody signs in for the first time; it works for 7 days.
-    Invite {
-        /// Short name of the organisation.
-        #[arg(long)]
-        organisation: String,
-        /// E-mail of the person.
-        email: String,
-    },
-    /// Ends somebody's access: sign-ins and invitations stop working, and their pairs are closed.
-    Deactivate {
-        /// Short name of the organisation.
-        #[arg(long)]
-        organisation: String,
-        /// E-mail of the person.
-        email: String,
-    },
+    Invite(Who),
+    /// Ends somebody's access, resets their password, or lists and ends their sign-ins.
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Copies everything into one file while the server runs, and checks the copy.
     Backup {
         /// Give up no copy because something in it is damaged.
@@ -103,9 +91,10 @@ pub async fn run(cli: Cli) -> Result<()> {
     let config = Config::load(cli.config.as_deref(), &|name| std::env::var(name).ok())?;
     match cli.command {
         Command::Serve => serve::serve(config).await,
-        Command::Import { organisation, name, file } => import::import(&config, &organisation, &name, &file).await,
-        Command::Invite { organisation, email } => person::print_invitation(&config, &organisation, &email).await,
-        Command::Deactivate { organisation, email } => person::deactivate(&config, &organisation, &email).await,
+        Command::Organisation(command) => organisation::run(&config, &command).await,
+        Command::Import(arguments) => import::import(&config, &arguments).await,
+        Command::Invite(who) => person::print_invitation(&config, &who).await,
+        Command::Person(command) => person::run(&config, &command).await,
         Command::Backup { even_if_damaged, file } => database::backup(&config, &file, even_if_damaged).await,
         Command::Restore { replace, even_if_damaged, file } => {
             database::restore(&config, &file, replace, even_if_damaged).await

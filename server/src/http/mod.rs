@@ -1,16 +1,18 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
 //! Map: `openapi` the API described; `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address;
-//! `listen` connections; `login`, `records`, `commands`, `socket`, `pages` the handlers. Decides nothing: a handler reads,
+//! `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`, `pages` the handlers. Decides nothing: a handler reads,
 //! asks `auth` or `records`, and answers. Neither query strings nor bodies are logged.
 
 mod commands;
+mod devices;
 mod extract;
 mod limits;
 mod listen;
 mod login;
 mod openapi;
 mod pages;
+mod people;
 mod problem;
 mod records;
 mod socket;
@@ -27,7 +29,10 @@ use axum::{
 use taiwa_shared::{protocol::problem::ProblemCode, time::Clock};
 use tokio::time::{Instant, timeout};
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{auth::Auth, bus::Bus, config::Config, store::Store, sync::Hub};
 pub(crate) use extract::principal_of;
@@ -77,6 +82,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(records::pull))
         .routes(routes!(records::claim))
         .routes(routes!(commands::take))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::revoke))
+        .routes(routes!(people::import).layer(DefaultBodyLimit::max(people::MAX_IMPORT_BYTES)))
         .routes(routes!(socket::open))
         .routes(routes!(socket::ticket))
         .routes(routes!(openapi::document))

@@ -143,6 +143,8 @@ problem_sets! {
     OfToken = [TokenInvalid];
     /// Of routes that take only so much in a day.
     OfQuota = [TooManyTries];
+    /// Of routes about one thing that may not be there, or not for the caller.
+    OfAbsence = [NotFound];
     /// Of refreshing.
     OfRefresh = [SignInAgain];
     /// Of an invitation.

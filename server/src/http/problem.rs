@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use taiwa_shared::protocol::problem::{MEDIA_TYPE, Problem, ProblemCode};
+use taiwa_shared::protocol::{
+    people::{ImportFault, ImportProblem},
+    problem::{MEDIA_TYPE, Problem, ProblemCode},
+};
 
 use crate::{auth::AuthError, records::commands::CommandsError, store::StoreError};
 
@@ -18,6 +21,8 @@ const BUSY_RETRY_SECONDS: u32 = 5;
 #[derive(Debug)]
 pub(crate) struct HttpError {
     problem: Problem,
+    /// What is wrong in a file, for an import.
+    faults: Vec<ImportFault>,
 }
 
 impl HttpError {
@@ -31,7 +36,12 @@ impl HttpError {
             detail: Some(detail.into()),
             retry_after_seconds,
         };
-        Self { problem }
+        Self { problem, faults: Vec::new() }
+    }
+
+    pub(crate) fn with_faults(mut self, faults: Vec<ImportFault>) -> Self {
+        self.faults = faults;
+        self
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
@@ -129,10 +139,12 @@ impl From<StoreError> for HttpError {
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self.problem)).into_response();
+        let retry_after_seconds = self.problem.retry_after_seconds;
+        let Self { problem, faults } = self;
+        let mut response = (status, Json(ImportProblem { problem, faults })).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(seconds) = self.problem.retry_after_seconds {
+        if let Some(seconds) = retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -1,11 +1,14 @@
 //! Ending somebody's access: for people who left, and for accounts in the wrong hands.
 //!
-//! One transaction: the person is inactive, every sign-in, their password and open invitations are over, and their pairs are closed, which
-//! the other side still reads for thirty days. Nothing that they wrote is deleted.
+//! One transaction: the person is inactive, every sign-in, their password and open invitations are over, and their pairs
+//! are closed, by the rule for closed pairs. Nothing that they wrote is deleted. An import does the same for whom it removes.
 
-use taiwa_shared::{ids::OrganisationId, time::Timestamp};
+use taiwa_shared::{
+    ids::{DeviceId, OrganisationId, UserId},
+    time::Timestamp,
+};
 
-use crate::store::{Store, StoreError, people::Email};
+use crate::store::{Store, StoreError, Tx, people::Email};
 
 /// What ending somebody's access changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +43,9 @@ pub async fn deactivate(
     if was_active {
         tx.change_person(organisation, &person, rev).await?;
     }
-    let devices_ended = tx.revoke_devices(organisation, person.id, now).await?.len();
-    tx.forget_password(organisation, person.id).await?;
-    let invitations_voided = tx.void_invitations(organisation, person.id).await?;
+    let Ended { devices, invitations: invitations_voided } =
+        end_sign_ins(&mut tx, organisation, person.id, now).await?;
+    let devices_ended = devices.len();
     let mut pairs_closed = 0;
     for pair in tx.open_pairs(organisation).await? {
         if pair.member == person.id || pair.manager == person.id {
@@ -54,4 +57,25 @@ pub async fn deactivate(
         tx.commit().await?;
     }
     Ok(Some(Leaving { name: person.name, was_active, devices_ended, invitations_voided, pairs_closed }))
+}
+
+/// Every way in that a person had.
+pub(super) struct Ended {
+    /// Their sign-ins.
+    pub(super) devices: Vec<DeviceId>,
+    /// How many invitations nobody had used.
+    pub(super) invitations: u64,
+}
+
+/// Ends every sign-in of a person, forgets their password and makes their invitations void.
+pub(super) async fn end_sign_ins(
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    person: UserId,
+    now: Timestamp,
+) -> Result<Ended, StoreError> {
+    let devices = tx.revoke_devices(organisation, person, now).await?;
+    tx.forget_password(organisation, person).await?;
+    let invitations = tx.void_invitations(organisation, person).await?;
+    Ok(Ended { devices, invitations })
 }

@@ -2,8 +2,8 @@
 //!
 //! Map: [`access`] what somebody may do with a document right now; [`feed`] the records pull; [`claims`] documents that
 //! phones derived; [`commands`] what the outboxes of phones ask for; `slots` meetings that are no record yet; [`import`]
-//! the CSV of an organisation; [`leaving`] the end of somebody's access; [`upkeep`] what happens by itself as time
-//! passes. Knows nothing of HTTP and of the contents of documents.
+//! the CSV of an organisation; [`people`] its first person; [`leaving`] the end of somebody's access; [`upkeep`] what
+//! happens by itself as time passes. Knows nothing of HTTP and of the contents of documents.
 
 pub mod access;
 pub mod claims;
@@ -11,5 +11,6 @@ pub mod commands;
 pub mod feed;
 pub mod import;
 pub mod leaving;
+pub mod people;
 mod slots;
 pub mod upkeep;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
 use super::{
-    Db, Store, StoreError, chunks, commands, documents, feed, login, meetings, open, organisations, pairs, people,
-    refresh, relayed, touched, verify,
+    Db, Store, StoreError, chunks, commands, devices, documents, feed, login, meetings, open, organisations, pairs,
+    people, refresh, relayed, touched, verify,
 };
 
 const POSTGRES_COLUMNS: &str =
@@ -22,6 +22,7 @@ fn statements() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("chunks", chunks::ALL),
         ("commands", commands::ALL),
+        ("devices", devices::ALL),
         ("documents", documents::ALL),
         ("feed", feed::ALL),
         ("login", login::ALL),

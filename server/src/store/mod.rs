@@ -61,6 +61,7 @@ macro_rules! statements {
 pub mod chunks;
 pub mod commands;
 pub mod copy;
+pub mod devices;
 pub mod documents;
 mod error;
 pub mod feed;

@@ -77,6 +77,16 @@ impl Tx {
         Ok(())
     }
 
+    /// The organisation with this slug, as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn organisation_by_slug(&mut self, slug: &str) -> Result<Option<Organisation>, StoreError> {
+        let row: Option<OrganisationRow> =
+            on!(tx self, |c| sqlx::query_as(BY_SLUG).bind(slug).fetch_optional(c).await)?;
+        Ok(row.map(Organisation::from))
+    }
+
     /// Makes an organisation unless its slug is taken, and returns the one with this slug.
     ///
     /// # Errors

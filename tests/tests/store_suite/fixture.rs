@@ -9,7 +9,7 @@ use taiwa_server::{
     records::{
         access::Principal,
         feed::{self, Cursor},
-        import::{self, Summary, Table},
+        import::{self, Import, ImportError, Imported, Missing, Run, Sender, Table},
     },
     store::{Store, people::Email},
 };
@@ -70,9 +70,21 @@ impl Fixture {
         self.clock.now()
     }
 
-    pub(super) async fn import(&self, slug: &str, csv: &str) -> Summary {
+    /// Imports a part of a list: who is not in it stays.
+    pub(super) async fn import(&self, slug: &str, csv: &str) -> Imported {
+        self.try_import(slug, csv, Missing::Keep, Run::Write).await.unwrap()
+    }
+
+    pub(super) async fn try_import(
+        &self,
+        slug: &str,
+        csv: &str,
+        missing: Missing,
+        run: Run,
+    ) -> Result<Imported, ImportError> {
         let table = Table::read(csv.as_bytes()).unwrap();
-        import::apply(&self.store, slug, slug, &table, self.now()).await.unwrap()
+        let sender = Sender::Operator { slug, name: Some(slug) };
+        import::run(&self.store, &Import { sender, table: &table, missing, run }, self.now()).await
     }
 
     pub(super) async fn organisation(&self, slug: &str) -> OrganisationId {
@@ -121,13 +133,14 @@ impl Fixture {
         self.auth.sign_in_with_password(&request).await.unwrap()
     }
 
+    /// What a phone sends with an invitation.
+    pub(super) fn invitation_request(invitation: Secret) -> InvitationRequest {
+        InvitationRequest { invitation, password: Secret::new(PASSWORD), device_name: "test".to_owned() }
+    }
+
     /// Signs somebody in with an invitation, which ends what they are signed in on.
     pub(super) async fn sign_in_with_invitation(&self, who: &Principal) -> LoginResponse {
-        let request = InvitationRequest {
-            invitation: self.invitation(who).await,
-            password: Secret::new(PASSWORD),
-            device_name: "test".to_owned(),
-        };
+        let request = Self::invitation_request(self.invitation(who).await);
         self.auth.sign_in_with_invitation(&request).await.unwrap()
     }
 
