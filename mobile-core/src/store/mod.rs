@@ -2,7 +2,7 @@
 //!
 //! Map: `file` opening and keys; `recover` damaged files; `seal` encryption; `chunks` changes of documents; `documents` which
 //! documents there are; `records` people, pairs, meetings and the pull cursor; `account` who is signed in;
-//! `summaries` what lists show; `refused` edits that could not be sent. A function that returns has synced its
+//! `summaries` what lists show; `refused` edits that could not be sent; `outbox` commands. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
 
 mod account;
@@ -10,6 +10,7 @@ mod chunks;
 mod documents;
 mod error;
 mod file;
+mod outbox;
 mod records;
 mod recover;
 mod refused;
@@ -23,6 +24,7 @@ use sqlx::SqlitePool;
 pub use account::{Cursor, Identity, LocalTokens};
 pub use documents::{LocalDocument, RefusalReason};
 pub use error::StoreError;
+pub use outbox::{CommandAbout, CommandAnswer, CommandState, KEPT, NewCommand, StoredCommand};
 pub use records::{PageEffects, StoredRecords};
 pub use recover::Recovered;
 pub use refused::{RefusedEdit, RefusedEditId};

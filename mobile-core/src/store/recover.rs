@@ -1,7 +1,7 @@
 //! A damaged file: set aside, never deleted, and everything that can still be read goes into a new store.
 //!
-//! Records and the other person's changes come back from the server. What matters here are the account and the edits
-//! that had not been sent, together with the changes they stand upon.
+//! Records and the other person's changes come back from the server. What matters here are the account, the commands,
+//! and the edits that had not been sent, together with the changes they stand upon.
 
 use std::{
     collections::HashSet,
@@ -23,6 +23,14 @@ const WRITE_ACCOUNT: &str = "insert into account (part, sealed) values ($1, $2)
 const DOCUMENTS: &str = "select id, sealed from document";
 const CARDS: &str = "select id, sealed from refused_edit";
 const WRITE_CARD: &str = "insert into refused_edit (id, sealed) values ($1, $2) on conflict (id) do nothing";
+const COMMANDS: &str = "select sequence, id, state, epoch, sealed from command";
+const WRITE_COMMAND: &str = "insert into command (sequence, id, state, epoch, sealed) values ($1, $2, $3, $4, $5)";
+const LAST_SEQUENCE: &str = "select max(seq) from sqlite_sequence where name = 'command'";
+/// The counter of commands goes on here after a damage that may have taken the newest of them: more than anybody gives,
+/// so that no number is given twice.
+const SEQUENCE_LEAP: i64 = 1_000_000;
+const LEAP: &str = "insert into sqlite_sequence (name, seq) values ('command', $1)";
+const FORGET_SEQUENCE: &str = "delete from sqlite_sequence where name = 'command'";
 const POSITIONS: &str = "select position, hash is not null from chunk where document = $1 order by position";
 const CHUNK: &str = "select position, hash, sealed from chunk where position = $1";
 
@@ -42,11 +50,16 @@ pub struct Recovered {
 /// Changes in causal order, and whether each was unsent.
 type ChangesWithState = Vec<(StoredChange, bool)>;
 
+/// A sealed command with its number, id, state and epoch.
+type CommandColumns = (i64, Vec<u8>, i64, Option<Vec<u8>>, Vec<u8>);
+
 /// Sealed rows keep their place, so that they are copied as they are.
 #[derive(Default)]
 struct Salvage {
     account: Vec<(String, Vec<u8>)>,
     cards: Vec<(Vec<u8>, Vec<u8>)>,
+    commands: Vec<CommandColumns>,
+    last_sequence: i64,
     documents: Vec<(DocumentId, DocumentRow, ChangesWithState)>,
     unsent_lost: u32,
 }
@@ -97,7 +110,7 @@ impl Store {
         let store = Self::open(path, key).await?;
         let mut recovered = Recovered {
             kept_at,
-            unsent_kept: 0,
+            unsent_kept: count(found.commands.iter().filter(|row| row.2 == 1)),
             unsent_lost: found.unsent_lost,
             signed_in: found.account.iter().any(|(part, _)| part == "identity"),
         };
@@ -122,6 +135,11 @@ impl Store {
             .collect();
         let cards: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(CARDS).fetch_all(read).await.unwrap_or_default();
         found.cards = cards.into_iter().filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
+        let commands: Vec<CommandColumns> = sqlx::query_as(COMMANDS).fetch_all(read).await.unwrap_or_default();
+        let known: Option<i64> = sqlx::query_scalar(LAST_SEQUENCE).fetch_one(read).await.ok().flatten();
+        found.last_sequence = commands.iter().map(|row| row.0).chain(known).max().unwrap_or(0);
+        found.unsent_lost += count(commands.iter().filter(|row| row.2 == 1 && !self.opens("command", &row.1, &row.4)));
+        found.commands = commands.into_iter().filter(|row| self.opens("command", &row.1, &row.4)).collect();
         let documents: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(DOCUMENTS).fetch_all(read).await.unwrap_or_default();
         for (id, sealed) in documents {
             let Ok(id) = self.document_id(&id) else { continue };
@@ -167,6 +185,13 @@ impl Store {
             let query = sqlx::query(WRITE_CARD).bind(id).bind(sealed);
             query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
         }
+        for (sequence, id, state, epoch, sealed) in &found.commands {
+            let query = sqlx::query(WRITE_COMMAND).bind(sequence).bind(id).bind(state).bind(epoch).bind(sealed);
+            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        }
+        sqlx::query(FORGET_SEQUENCE).execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        let leap = sqlx::query(LEAP).bind(found.last_sequence.saturating_add(SEQUENCE_LEAP));
+        leap.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
         self.commit(tx).await
     }
 
@@ -195,7 +220,11 @@ impl Store {
 }
 
 fn count_unsent(changes: &[(StoredChange, bool)]) -> u32 {
-    u32::try_from(changes.iter().filter(|(_, is_unsent)| *is_unsent).count()).unwrap_or(u32::MAX)
+    count(changes.iter().filter(|(_, is_unsent)| *is_unsent))
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
 
 /// Keeps the changes whose dependencies are all kept, down to the genesis; counts the unsent ones among the rest.
