@@ -46,13 +46,17 @@ pub enum ApiError {
     /// Ask for one line.
     #[error("one line is wanted")]
     NotOneLine,
+    /// The meeting is over: offer to change the next one.
+    #[error("the meeting is over")]
+    MeetingOver,
     /// The key store does not give the key now, or gives another one: try again after the device was unlocked.
     #[error("the key is not available: {reason}")]
     KeyUnavailable {
         /// In words, for a report.
         reason: String,
     },
-    /// A fault of the app: an argument is not what the function takes.
+    /// An argument is not what the function takes: a fault of the app, or a date, length, name or address that cannot be
+    /// meant, which the person can correct.
     #[error("{what} is not valid")]
     InvalidArgument {
         /// Which argument.
@@ -79,6 +83,8 @@ impl From<SessionError> for ApiError {
             SessionError::NoAccess | SessionError::NotFound => Self::NoAccess,
             SessionError::TooLong { limit, length } => Self::TooLong { limit: units(limit), length: units(length) },
             SessionError::NotOneLine => Self::NotOneLine,
+            SessionError::Implausible(what) => Self::InvalidArgument { what: what.to_owned() },
+            SessionError::MeetingOver => Self::MeetingOver,
             SessionError::StorageFull => Self::StorageFull,
             SessionError::WrongKey => Self::KeyUnavailable { reason: "the key does not open the store".to_owned() },
             SessionError::Vault(error) => Self::KeyUnavailable { reason: error.reason },

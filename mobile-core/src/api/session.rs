@@ -31,7 +31,7 @@ pub(super) fn all<T, V: From<T>>(items: Vec<T>) -> Vec<V> {
     items.into_iter().map(V::from).collect()
 }
 
-fn meeting(text: &str) -> Result<MeetingId, ApiError> {
+pub(super) fn meeting(text: &str) -> Result<MeetingId, ApiError> {
     parsed("the meeting", text)
 }
 
@@ -39,7 +39,7 @@ pub(super) fn meeting_if_any(text: Option<&str>) -> Result<Option<MeetingId>, Ap
     text.map(meeting).transpose()
 }
 
-fn pair(text: &str) -> Result<PairId, ApiError> {
+pub(super) fn pair(text: &str) -> Result<PairId, ApiError> {
     parsed("the pair", text)
 }
 

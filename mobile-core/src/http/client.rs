@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::de::DeserializeOwned;
 use taiwa_shared::protocol::{
+    commands::{CommandsRequest, CommandsResponse},
     login::{InvitationRequest, LoginResponse, PasswordRequest, RefreshRequest, Secret, TicketResponse, Tokens},
     problem::{MEDIA_TYPE, Problem},
     records::{ClaimRequest, ClaimResponse, RecordsPage},
@@ -101,6 +102,18 @@ impl HttpClient {
     /// See [`HttpError`].
     pub async fn claim(&self, access_token: &Secret, request: &ClaimRequest) -> Result<ClaimResponse, HttpError> {
         answer(self.request(Method::POST, "/v1/documents", Some(access_token)).json(request)).await
+    }
+
+    /// Sends commands of the outbox.
+    ///
+    /// # Errors
+    /// See [`HttpError`]; after [`HttpError::Offline`] they may be sent again, with the same ids.
+    pub async fn commands(
+        &self,
+        access_token: &Secret,
+        request: &CommandsRequest,
+    ) -> Result<CommandsResponse, HttpError> {
+        answer(self.request(Method::POST, "/v1/commands", Some(access_token)).json(request)).await
     }
 
     /// A ticket that opens one sync socket, for hosts that cannot set headers on a socket.

@@ -1,4 +1,4 @@
-//! REST towards one server: login, records, claims, tickets.
+//! REST towards one server: login, records, commands, claims, tickets.
 //!
 //! Map: `address` where the server is; `tls` whom to trust; `client` the requests; `error` why one failed.
 //! Called by the session. Keeps no state, tries nothing twice, and knows nothing of the store.

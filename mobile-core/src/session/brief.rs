@@ -15,7 +15,8 @@ use super::{
 };
 
 impl Session {
-    /// The brief of a meeting, from what this phone holds; either side may look at it.
+    /// The brief of a meeting, from what this phone holds; either side may look at it. The member learns that the manager
+    /// has, by a command in the outbox.
     ///
     /// # Errors
     /// [`SessionError::NoAccess`] if the meeting is not known or not this person's.
@@ -23,11 +24,12 @@ impl Session {
         let meeting = self.meeting_of(meeting)?;
         let roster = self.core.roster();
         let pair = roster.pair(meeting.pair).ok_or(SessionError::NoAccess)?;
-        pair.side_of(self.me()).ok_or(SessionError::NoAccess)?;
+        let side = pair.side_of(self.me()).ok_or(SessionError::NoAccess)?;
         let prep = DocumentKey::Prep { pair: pair.id, meeting: meeting.id };
         let notebook = DocumentKey::Notebook { pair: pair.id };
         self.renew_summaries([prep, notebook]).await?;
         let topics = self.summary(&prep).map(|summary| summary.topics());
+        self.note_brief_seen(&meeting, side).await;
         let promises = self.open_promises(&notebook);
         Ok(brief::brief(
             self.core.catalog(),

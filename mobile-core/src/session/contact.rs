@@ -1,4 +1,4 @@
-//! Each contact with the server: tokens, then records, then claims; documents follow in `sync`.
+//! Each contact with the server: tokens, then records, then the outbox, then claims; documents follow in `sync`.
 //!
 //! Called by the sync task after each connect and when there is news. Uses only what is in the store, so that being
 //! dropped half way loses nothing: the next contact starts at the same cursor.
@@ -14,7 +14,7 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::{SessionError, core::Core, desk::Desk, tokens::TokenKeeper};
+use super::{SessionError, core::Core, desk::Desk, outbox::Sent, tokens::TokenKeeper};
 use crate::{
     http::{HttpClient, HttpError},
     store::{LocalDocument, RefusalReason},
@@ -25,6 +25,9 @@ use crate::{
 const MAX_CLAIMS: usize = 200;
 /// Most pages in one contact: 10,000 pages are far above any organisation; more is a server that never ends.
 const MAX_PAGES: usize = 10_000;
+/// How often in one contact the outbox is sent and the records are pulled after it: a server that is restored meanwhile
+/// makes it twice, and what is given meanwhile makes a contact of its own.
+const MAX_ROUNDS: usize = 4;
 
 /// The session's side of synchronising.
 pub(super) struct Contact {
@@ -44,14 +47,36 @@ impl Credentials for Contact {
     }
 
     async fn before_sync(&self) -> Result<(), CredentialsError> {
-        self.pull().await.map_err(credentials_error)?;
+        self.records_and_outbox().await.map_err(credentials_error)?;
         self.claim().await.map_err(credentials_error)
     }
 }
 
 impl Contact {
-    /// Pulls every page of records since the cursor.
+    /// Pulls, sends the outbox, and pulls again what that has changed.
+    async fn records_and_outbox(&self) -> Result<(), SessionError> {
+        self.pull().await?;
+        for _ in 0..MAX_ROUNDS {
+            if self.send_commands().await? == Sent::Nothing {
+                break;
+            }
+            self.pull().await?;
+        }
+        Ok(())
+    }
+
+    /// Pulls every page of records since the cursor; then they show every command that was answered before.
     async fn pull(&self) -> Result<(), SessionError> {
+        let answered = self.core.store.answered_commands().await?;
+        self.pull_pages().await?;
+        if !answered.is_empty() {
+            self.core.store.settle_commands(&answered).await?;
+            self.core.read_roster().await?;
+        }
+        Ok(())
+    }
+
+    async fn pull_pages(&self) -> Result<(), SessionError> {
         for _ in 0..MAX_PAGES {
             let known = self.core.store.cursor().await?;
             let since = known.as_ref().map(|known| known.cursor.clone());
@@ -116,13 +141,22 @@ impl Contact {
         F: Fn(Secret) -> Fut,
         Fut: Future<Output = Result<T, HttpError>>,
     {
+        Ok(self.try_ask(request).await??)
+    }
+
+    /// As [`Self::ask`], for whoever tells the server's refusals apart; the outer error is about the token.
+    pub(super) async fn try_ask<T, F, Fut>(&self, request: F) -> Result<Result<T, HttpError>, SessionError>
+    where
+        F: Fn(Secret) -> Fut,
+        Fut: Future<Output = Result<T, HttpError>>,
+    {
         let (token, _): (Secret, Timestamp) = self.tokens.token().await?;
         match request(token).await {
             Err(error) if error.code() == Some(ProblemCode::TokenInvalid) => {
                 let (token, _) = self.tokens.renewed().await?;
-                Ok(request(token).await?)
+                Ok(request(token).await)
             }
-            answer => Ok(answer?),
+            answer => Ok(answer),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What every part of a session shares: the store, who is signed in, the records in memory, and the news of changes.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use taiwa_shared::{
@@ -10,11 +13,11 @@ use taiwa_shared::{
         catalog::{Catalog, Language},
         ownership::{Access, DocumentKey},
     },
-    ids::{DocumentId, UserId},
+    ids::{DocumentId, HeadsDigest, MeetingId, UserId},
     protocol::records::{RecordEntry, RecordsPage},
     time::{Clock, Timestamp, Zone},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{SessionError, roster::Roster, summary::Summary, watch::Changes};
@@ -28,7 +31,13 @@ pub(super) struct Core {
     pub(super) zone: Zone,
     pub(super) changes: Changes,
     pub(super) ended: CancellationToken,
-    roster: RwLock<Arc<Roster>>,
+    /// Until when the outbox rests, because the server asked for it.
+    pub(super) outbox_rests: watch::Sender<Option<Instant>>,
+    /// The roster, and the number of the reading that gave it: a slow reading does not replace a later one.
+    roster: RwLock<(u64, Arc<Roster>)>,
+    readings: AtomicU64,
+    /// States of preps whose receipt is in the outbox already.
+    receipts: Mutex<HashSet<(MeetingId, HeadsDigest)>>,
     /// Generations above 0, and summaries: both come from the store and are only a faster way to it.
     generations: Mutex<HashMap<DocumentKey, u32>>,
     summaries: Mutex<HashMap<DocumentId, Arc<Summary>>>,
@@ -52,7 +61,8 @@ impl Core {
         language: Language,
         zone: Zone,
     ) -> Result<Self, SessionError> {
-        let roster = Roster::new(store.records().await?);
+        let commands = store.unsettled_commands().await?;
+        let roster = Roster::new(store.records().await?, &commands, identity.user, clock.now());
         let summaries = store.summaries::<Summary>().await?;
         let mut generations = HashMap::new();
         for document in store.documents().await?.iter().filter(|document| document.generation > 0) {
@@ -67,7 +77,10 @@ impl Core {
             zone,
             changes: Changes::new(),
             ended: CancellationToken::new(),
-            roster: RwLock::new(Arc::new(roster)),
+            outbox_rests: watch::Sender::new(None),
+            roster: RwLock::new((0, Arc::new(roster))),
+            readings: AtomicU64::new(0),
+            receipts: Mutex::default(),
             generations: Mutex::new(generations),
             summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
             waiting_since: Mutex::new(None),
@@ -87,7 +100,32 @@ impl Core {
     }
 
     pub(super) fn roster(&self) -> Arc<Roster> {
-        self.roster.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.roster.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Reads records and outbox again; called after either has changed in the store.
+    pub(super) async fn read_roster(&self) -> Result<(), SessionError> {
+        let reading = self.readings.fetch_add(1, Ordering::AcqRel) + 1;
+        // The outbox first: what is settled meanwhile is then in the records as well, and laying it over changes nothing.
+        let commands = self.store.unsettled_commands().await?;
+        let roster = Arc::new(Roster::new(self.store.records().await?, &commands, self.me(), self.now()));
+        let mut current = self.roster.write().unwrap_or_else(PoisonError::into_inner);
+        if current.0 < reading {
+            *current = (reading, roster);
+        }
+        drop(current);
+        self.changes.happened();
+        Ok(())
+    }
+
+    /// Whether the receipt for this state of a prep has still to be given; asked once, it counts as given.
+    pub(super) fn owes_receipt(&self, meeting: MeetingId, heads: HeadsDigest) -> bool {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).insert((meeting, heads))
+    }
+
+    /// The receipt could not be given.
+    pub(super) fn still_owes_receipt(&self, meeting: MeetingId, heads: HeadsDigest) {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).remove(&(meeting, heads));
     }
 
     pub(super) fn generation(&self, key: &DocumentKey) -> u32 {
@@ -130,8 +168,7 @@ impl Core {
 
     /// After a page of records is in the store.
     pub(super) async fn page_applied(&self, page: &RecordsPage, purged: &[DocumentId]) -> Result<(), SessionError> {
-        let roster = Arc::new(Roster::new(self.store.records().await?));
-        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = roster;
+        self.read_roster().await?;
         {
             let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
             for entry in &page.entries {

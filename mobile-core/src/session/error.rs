@@ -52,6 +52,12 @@ pub enum SessionError {
     /// A line break where one line is wanted.
     #[error("one line is wanted")]
     NotOneLine,
+    /// A date, length, name or address that cannot be meant.
+    #[error("{0} cannot be meant")]
+    Implausible(&'static str),
+    /// The meeting is over: its time cannot be changed any more.
+    #[error("the meeting is over")]
+    MeetingOver,
     /// The device has no space left.
     #[error("no space left on the device")]
     StorageFull,

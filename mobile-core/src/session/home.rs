@@ -1,20 +1,25 @@
 //! Home: the next 1on1s with what is to be talked about, open promises, what to keep in mind, what waits.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use taiwa_shared::{
     domain::{
         brief::local_time,
+        cadence::Cadence,
+        catalog::Language,
         meeting::Meeting,
         ownership::DocumentKey,
         people::{PairState, Side},
     },
-    ids::{MeetingId, PairId, UserId},
+    ids::{DocumentId, HeadsDigest, MeetingId, PairId, UserId},
     time::Timestamp,
 };
 
 use super::{
-    IntentionItem, PromiseItem, SaveState, Session, SessionError, TopicChoice,
+    CarryOffer, IntentionItem, PromiseItem, SaveState, Session, SessionError, TopicChoice,
     desk::is_current,
     summary::{Content, Summary},
 };
@@ -51,10 +56,42 @@ pub struct UpcomingMeeting {
     pub starts: Timestamp,
     /// The same as people say it: 「今日 10:00」.
     pub when: String,
+    /// Whether this shows something that the server has not confirmed.
+    pub waiting: bool,
+    /// Set if somebody gave it another time than it had.
+    pub moved: Option<Moved>,
+    /// For the member: whether the manager has looked at what was told.
+    pub brief_seen: Option<BriefReceipt>,
     /// How far the preparation is.
     pub preparation: PreparationState,
     /// What is to be talked about; for the member the draft, for the manager what was published.
     pub topics: Vec<TopicChoice>,
+}
+
+/// That a meeting was given another time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// When it was before.
+    pub from: Timestamp,
+    /// The same as people say it.
+    pub from_when: String,
+    /// Who moved it.
+    pub by: UserId,
+    /// Their name.
+    pub by_name: String,
+    /// 「今日 09:00 に変更されています」.
+    pub notice: String,
+}
+
+/// That the manager has looked at the brief.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BriefReceipt {
+    /// When.
+    pub at: Timestamp,
+    /// Whether this phone's prep is another one than the manager saw.
+    pub newer_changes: bool,
+    /// 「今日 09:58 に確認しました」, and 「その後の変更は未確認」 if there are newer changes.
+    pub text: String,
 }
 
 /// The home screen.
@@ -72,6 +109,10 @@ pub struct Home {
     pub state: SaveState,
     /// Cards 「送れなかった入力」 that wait for a decision.
     pub refused_edits: u32,
+    /// Cards of what was asked for and not done, that wait for a decision.
+    pub command_cards: u32,
+    /// 次回の準備: preparations of cancelled meetings, to be carried over.
+    pub carry_offers: Vec<CarryOffer>,
 }
 
 /// A person to hold 1on1s with.
@@ -89,6 +130,8 @@ pub struct PairItem {
     pub side: Side,
     /// Whether the pair still meets.
     pub state: PairState,
+    /// When it meets.
+    pub cadence: Cadence,
 }
 
 /// A meeting with a memo on this phone.
@@ -117,6 +160,7 @@ impl Session {
         let mut intentions = self.intentions().await?;
         intentions.retain(|intention| intention.mine && !intention.ended);
         let refused_edits = self.refused_edits().await?.len();
+        let command_cards = self.command_cards().await?.len();
         Ok(Home {
             next: upcoming.first().cloned(),
             upcoming,
@@ -124,6 +168,8 @@ impl Session {
             intentions,
             state: self.save_state().await?,
             refused_edits: u32::try_from(refused_edits).unwrap_or(u32::MAX),
+            command_cards: u32::try_from(command_cards).unwrap_or(u32::MAX),
+            carry_offers: self.carry_offers().await?,
         })
     }
 
@@ -139,7 +185,10 @@ impl Session {
             [DocumentKey::Draft { pair, meeting }, DocumentKey::Prep { pair, meeting }]
         };
         self.renew_summaries(meetings.iter().flat_map(keys)).await?;
-        Ok(meetings.iter().filter_map(|(meeting, side)| self.upcoming_meeting(meeting, *side, now)).collect())
+        let documents = self.core.store.documents().await?;
+        let digests = documents.iter().filter_map(|document| Some((document.id, document.local_digest?))).collect();
+        let item = |(meeting, side): &(Meeting, Side)| self.upcoming_meeting(meeting, *side, now, &digests);
+        Ok(meetings.iter().filter_map(item).collect())
     }
 
     /// The people to hold 1on1s with.
@@ -154,6 +203,7 @@ impl Session {
                 partner_site: roster.site(partner),
                 side: pair.side_of(self.me())?,
                 state: pair.state,
+                cadence: pair.cadence.clone(),
             })
         };
         roster.pairs_of(self.me()).into_iter().filter_map(item).collect()
@@ -189,7 +239,13 @@ impl Session {
         Ok(past)
     }
 
-    fn upcoming_meeting(&self, meeting: &Meeting, side: Side, now: Timestamp) -> Option<UpcomingMeeting> {
+    fn upcoming_meeting(
+        &self,
+        meeting: &Meeting,
+        side: Side,
+        now: Timestamp,
+        digests: &HashMap<DocumentId, HeadsDigest>,
+    ) -> Option<UpcomingMeeting> {
         let roster = self.core.roster();
         let partner = roster.pair(meeting.pair)?.partner_of(self.me())?;
         let (preparation, topics) = self.preparation_of(meeting, side);
@@ -200,10 +256,48 @@ impl Session {
             partner_name: roster.name(partner),
             side,
             starts: meeting.starts_at(),
-            when: local_time(meeting.starts_at(), now, &self.core.zone, self.core.language),
+            when: self.when(meeting.starts_at(), now),
+            waiting: roster.is_waiting(meeting.id),
+            moved: self.moved(meeting, now),
+            brief_seen: if side == Side::Member { self.receipt(meeting, now, digests) } else { None },
             preparation,
             topics,
         })
+    }
+
+    fn when(&self, at: Timestamp, now: Timestamp) -> String {
+        local_time(at, now, &self.core.zone, self.core.language)
+    }
+
+    fn moved(&self, meeting: &Meeting, now: Timestamp) -> Option<Moved> {
+        let change = meeting.change.as_ref().filter(|change| change.from != meeting.starts)?;
+        let from = meeting.zone.at(change.from);
+        let when = self.when(meeting.starts_at(), now);
+        let notice = match self.core.language {
+            Language::Ja => format!("{when} に変更されています"),
+            Language::En => format!("moved to {when}"),
+        };
+        let by_name = self.core.roster().name(change.by);
+        Some(Moved { from, from_when: self.when(from, now), by: change.by, by_name, notice })
+    }
+
+    fn receipt(
+        &self,
+        meeting: &Meeting,
+        now: Timestamp,
+        digests: &HashMap<DocumentId, HeadsDigest>,
+    ) -> Option<BriefReceipt> {
+        let seen = meeting.brief_seen?;
+        let prep = self.core.document_id(&DocumentKey::Prep { pair: meeting.pair, meeting: meeting.id });
+        let newer_changes = digests.get(&prep) != Some(&seen.heads);
+        let when = self.when(seen.at, now);
+        let text = match (self.core.language, newer_changes) {
+            (Language::Ja, false) => format!("{when} に確認しました"),
+            (Language::Ja, true) => format!("{when} に確認しました。その後の変更は未確認"),
+            (Language::En, false) => format!("seen {when}"),
+            (Language::En, true) => format!("seen {when}; not the changes after that"),
+        };
+        Some(BriefReceipt { at: seen.at, newer_changes, text })
     }
 
     /// How far a preparation is, and the topics to show to this side.

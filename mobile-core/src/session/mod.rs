@@ -2,11 +2,12 @@
 //!
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
-//! lists show; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
-//! `home`, `prepare`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`.
+//! lists show; `outbox` what is asked of the records; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
+//! `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`.
 //! No function of a screen waits for the network.
 
 mod brief;
+mod carry;
 mod clock;
 mod contact;
 mod core;
@@ -14,8 +15,10 @@ mod desk;
 mod error;
 mod field;
 mod home;
+mod meetings;
 mod memo;
 mod notebook;
+mod outbox;
 mod prepare;
 mod private;
 mod refused;
@@ -32,12 +35,14 @@ mod unsent;
 mod vault;
 mod watch;
 
+pub use carry::CarryOffer;
 pub use clock::SystemClock;
 pub use error::SessionError;
 pub use field::Shown;
-pub use home::{Home, PairItem, PastMeeting, PreparationState, UpcomingMeeting};
+pub use home::{BriefReceipt, Home, Moved, PairItem, PastMeeting, PreparationState, UpcomingMeeting};
 pub use memo::{Memo, MemoComment, MemoParagraph, MemoText, MemoVersion, RemoteCaret};
 pub use notebook::{AgendaLine, IntentionItem, PromiseItem};
+pub use outbox::{CardKind, CommandCard, Invitation, InvitationState};
 pub use prepare::{Prepare, TopicOffer};
 pub use private::{NoteItem, NotesOf};
 pub use session::Session;

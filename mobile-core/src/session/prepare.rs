@@ -138,7 +138,7 @@ impl Session {
         self.draft_of(&self.meeting_of(meeting)?)
     }
 
-    fn draft_of(&self, meeting: &Meeting) -> Result<Target, SessionError> {
+    pub(super) fn draft_of(&self, meeting: &Meeting) -> Result<Target, SessionError> {
         let roster = self.core.roster();
         let side = roster.pair(meeting.pair).and_then(|pair| pair.side_of(self.me()));
         if side != Some(Side::Member) {

@@ -1,21 +1,27 @@
 //! People, pairs and meetings in memory, as the records on this phone say.
 //!
-//! Meetings are the records plus the slots of each open pair's cadence, which the phone knows by itself.
+//! Meetings are the records plus the slots of each open pair's cadence, which the phone knows by itself; over them lies
+//! what this person has asked for and the records do not show yet. Pure.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::{ToSpan, civil};
 use taiwa_shared::{
     domain::{
-        meeting::{Meeting, MeetingState},
+        command::Action,
+        meeting::{Meeting, MeetingName, MeetingState},
         ownership::{Access, DocumentKey},
         people::{Pair, PairState, Person, Side},
+        scheduling::{check_cadence, meeting_after},
     },
-    ids::{DocumentId, MeetingId, PairId, UserId},
+    ids::{CommandId, DocumentId, MeetingId, PairId, UserId},
     time::Timestamp,
 };
 
-use crate::store::StoredRecords;
+use crate::store::{StoredCommand, StoredRecords};
 
 /// How far ahead meetings are shown: four weeks.
 const AHEAD_DAYS: i64 = 28;
@@ -26,27 +32,115 @@ const fn length(meeting: &Meeting) -> Duration {
     Duration::from_secs(meeting.length_minutes as u64 * 60)
 }
 
-/// What the records say; replaced as a whole after each page.
+/// What the records say and the outbox asks for; replaced as a whole after each page and each command.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     people: HashMap<UserId, Person>,
     pairs: HashMap<PairId, Pair>,
     meetings: HashMap<MeetingId, Meeting>,
     authors: HashMap<DocumentId, Vec<(String, UserId)>>,
+    /// Meetings that show something the records do not say yet.
+    waiting: HashSet<MeetingId>,
+    /// The last unsettled command that changed the revision of a meeting or a cadence.
+    last_on_meeting: HashMap<MeetingId, CommandId>,
+    last_on_cadence: HashMap<PairId, CommandId>,
 }
 
 impl Roster {
-    pub(super) fn new(records: StoredRecords) -> Self {
+    /// What `me` is shown: the records, and over them the commands that they may not show yet, in order.
+    pub(super) fn new(records: StoredRecords, commands: &[StoredCommand], me: UserId, now: Timestamp) -> Self {
         let mut authors: HashMap<DocumentId, Vec<(String, UserId)>> = HashMap::new();
         for author in records.authors {
             authors.entry(author.document).or_default().push((author.actor, author.user));
         }
-        Self {
+        let mut roster = Self {
             people: records.people.into_iter().map(|person| (person.id, person)).collect(),
             pairs: records.pairs.into_iter().map(|pair| (pair.id, pair)).collect(),
             meetings: records.meetings.into_iter().map(|meeting| (meeting.id, meeting)).collect(),
             authors,
+            ..Self::default()
+        };
+        for command in commands.iter().filter(|command| command.refusal().is_none()) {
+            roster.lay_over(command, me, now);
         }
+        roster
+    }
+
+    /// Shows what becomes of a command; one that can change nothing here is left out, and the server's answer decides.
+    fn lay_over(&mut self, command: &StoredCommand, me: UserId, now: Timestamp) {
+        let open = command.action.pair().and_then(|pair| self.pairs.get_mut(&pair));
+        let Some(pair) = open.filter(|pair| pair.state == PairState::Open) else { return };
+        if let Action::SetCadence { base, cadence, .. } = &command.action {
+            if check_cadence(pair.cadence_revision, *base, cadence, now).is_ok() {
+                pair.cadence = cadence.clone();
+                pair.cadence_revision = pair.cadence_revision.saturating_add(1);
+                self.last_on_cadence.insert(pair.id, command.id);
+            }
+            return;
+        }
+        let Some(before) = command.action.meeting().and_then(|name| self.named(name, &command.action)) else { return };
+        let Ok(after) = meeting_after(&before, &command.action, me, now) else { return };
+        if after.revision != before.revision {
+            self.last_on_meeting.insert(after.id, command.id);
+        }
+        if !matches!(command.action, Action::BriefSeen { .. }) {
+            self.waiting.insert(after.id);
+        }
+        self.meetings.insert(after.id, after);
+    }
+
+    /// The meeting that an action names: a record, what its slot says, or the one it makes.
+    fn named(&self, name: &MeetingName, action: &Action) -> Option<Meeting> {
+        let known = self.meetings.get(&name.id).cloned();
+        known.or_else(|| match (name.slot, action) {
+            (Some(slot), _) => Some(self.pairs.get(&name.pair)?.cadence.meeting_in_slot(name.pair, slot)),
+            (None, Action::Schedule { time, .. }) => Some(Meeting::planned(*name, time.clone())),
+            (None, _) => None,
+        })
+    }
+
+    /// Whether a meeting is more than a slot: a record, or asked for.
+    pub(super) fn is_record(&self, meeting: MeetingId) -> bool {
+        self.meetings.contains_key(&meeting)
+    }
+
+    /// Whether a meeting shows something that the records do not say yet.
+    pub(super) fn is_waiting(&self, meeting: MeetingId) -> bool {
+        self.waiting.contains(&meeting)
+    }
+
+    /// The unsettled command whose result is what the person sees of the thing that `action` changes.
+    pub(super) fn seen_result(&self, action: &Action) -> Option<CommandId> {
+        match action {
+            Action::Schedule { meeting, .. } | Action::Move { meeting, .. } | Action::Cancel { meeting, .. } => {
+                self.last_on_meeting.get(&meeting.id).copied()
+            }
+            Action::SetCadence { pair, .. } => self.last_on_cadence.get(pair).copied(),
+            Action::Finish { .. } | Action::BriefSeen { .. } | Action::Invite { .. } | Action::Unknown => None,
+        }
+    }
+
+    /// An open pair of `user`.
+    pub(super) fn open_pair_of(&self, pair: PairId, user: UserId) -> Option<&Pair> {
+        self.pair(pair).filter(|pair| pair.state == PairState::Open && pair.side_of(user).is_some())
+    }
+
+    /// The meeting of this name as it stands here, if its pair is open and `user` is in it.
+    pub(super) fn meeting_named(&self, name: &MeetingName, user: UserId) -> Option<Meeting> {
+        let pair = self.open_pair_of(name.pair, user)?;
+        let known = self.meetings.get(&name.id).cloned();
+        known.or_else(|| Some(pair.cadence.meeting_in_slot(pair.id, name.slot?)))
+    }
+
+    /// Cancelled meetings of the open pairs in which `user` prepares, newest first.
+    pub(super) fn cancelled(&self, user: UserId) -> Vec<Meeting> {
+        let is_mine = |meeting: &&Meeting| {
+            let pair = self.open_pair_of(meeting.pair, user);
+            meeting.state == MeetingState::Cancelled && pair.is_some_and(|pair| pair.member == user)
+        };
+        let mut cancelled: Vec<_> = self.meetings.values().filter(is_mine).cloned().collect();
+        cancelled.sort_by_key(|meeting| std::cmp::Reverse((meeting.starts_at(), meeting.id)));
+        cancelled
     }
 
     pub(super) fn name(&self, user: UserId) -> String {

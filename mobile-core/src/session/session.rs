@@ -23,6 +23,7 @@ use super::{
     core::{Core, Waits},
     desk::{Desk, Target, is_current},
     memo::CaretMessage,
+    outbox::Outbox,
     soon, status,
     tokens::TokenKeeper,
 };
@@ -54,6 +55,7 @@ pub(super) struct SessionParts {
 pub struct Session {
     pub(super) core: Arc<Core>,
     pub(super) desk: Desk,
+    pub(super) outbox: Outbox,
     pub(super) sync: SyncHandle,
     pub(super) carets: broadcast::Sender<CaretMessage>,
     http: HttpClient,
@@ -75,6 +77,7 @@ impl Session {
         let tokens = TokenKeeper::start(store.clone(), http.clone(), clock.clone(), &tasks, core.ended.clone());
         let handle = Arc::new(OnceLock::new());
         let desk = Desk::start(core.clone(), handle.clone(), stale(&core).await?, &tasks);
+        let outbox = Outbox::start(core.clone(), handle.clone(), &tasks);
         let contact = Contact { core: core.clone(), http: http.clone(), tokens, desk: desk.clone() };
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");
@@ -88,7 +91,7 @@ impl Session {
         tasks.spawn(soon::keep_live(core.clone(), sync.clone()));
         tasks.close();
         let life = Arc::new(core.ended.clone().drop_guard());
-        Ok(Self { core, desk, sync, carets, http, tasks, _life: life })
+        Ok(Self { core, desk, outbox, sync, carets, http, tasks, _life: life })
     }
 
     /// Who is signed in.
@@ -117,7 +120,12 @@ impl Session {
     /// # Cancellation
     /// The run goes on until its budget is over.
     pub async fn refresh(&self, budget: Duration) -> SyncRun {
-        self.sync.sync_until(budget).await
+        let run = self.sync.sync_until(budget).await;
+        // A server that takes no commands now leaves them waiting.
+        match self.core.store.waiting_commands().await {
+            Ok(0) => run,
+            Ok(_) | Err(_) => SyncRun::Unfinished,
+        }
     }
 
     /// The host says that the network is back or another one.
@@ -150,12 +158,13 @@ impl Session {
         self.tasks.wait().await;
     }
 
-    /// Own changes that the server has not acknowledged, refused ones included.
+    /// Own changes that the server has not acknowledged, refused ones included, and commands that it has not answered.
     ///
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn unsent(&self) -> Result<u32, SessionError> {
-        Ok(self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum())
+        let changes: u32 = self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum();
+        Ok(changes.saturating_add(self.core.store.waiting_commands().await?))
     }
 
     /// When this phone last heard from the server: now while the connection stands.
@@ -233,7 +242,7 @@ async fn take_events(
                         }
                     }
                 }
-                if status.waiting.changes == 0 {
+                if status.waiting.changes == 0 && core.store.waiting_commands().await.is_ok_and(|count| count == 0) {
                     core.note_waiting(Waits::Nothing);
                 }
                 core.changes.happened();

@@ -18,7 +18,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(3);
 pub enum SaveState {
     /// 保存済み: on this phone's disk, and on its way to the server.
     Saved,
-    /// 送信待ち: on this phone's disk; the server has not stored so many changes.
+    /// 送信待ち: on this phone's disk; the server has not stored so many changes and commands.
     Waiting {
         /// How many.
         changes: u32,
@@ -33,7 +33,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn save_state(&self) -> Result<SaveState, SessionError> {
-        let mut changes = 0;
+        let mut changes = self.core.store.waiting_commands().await?;
         for (document, unacknowledged) in self.core.store.unacknowledged().await? {
             let known = self.core.store.document(document).await?;
             if known.is_some_and(|known| known.refused.is_none()) {
@@ -76,7 +76,7 @@ pub(super) async fn remind_of_waiting(core: Arc<Core>) {
     }
 }
 
-async fn sleep_until(moment: Option<Instant>) {
+pub(super) async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,

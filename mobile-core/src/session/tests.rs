@@ -32,9 +32,9 @@ use super::{
 };
 use crate::store::RefusalReason;
 
-const MEMBER: UserId = UserId::from_bytes([1; 16]);
-const MANAGER: UserId = UserId::from_bytes([2; 16]);
-const PAIR: PairId = PairId::from_bytes([3; 16]);
+pub(super) const MEMBER: UserId = UserId::from_bytes([1; 16]);
+pub(super) const MANAGER: UserId = UserId::from_bytes([2; 16]);
+pub(super) const PAIR: PairId = PairId::from_bytes([3; 16]);
 /// Nobody listens on the discard port.
 const NO_SERVER: &str = "http://127.0.0.1:9";
 const WAIT: Duration = Duration::from_secs(20);
@@ -49,23 +49,23 @@ impl Clock for TestClock {
 }
 
 /// Monday 20 April 2026, 9:58 in Japan: two minutes before the pair's second slot.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Zone::tokyo().at(jiff::civil::date(2026, 4, 20).at(9, 58, 0, 0))
 }
 
-fn meeting() -> MeetingId {
+pub(super) fn meeting() -> MeetingId {
     taiwa_shared::domain::meeting::Meeting::id_of_slot(PAIR, jiff::civil::date(2026, 4, 20))
 }
 
-fn topic(slug: &str) -> TopicSlug {
+pub(super) fn topic(slug: &str) -> TopicSlug {
     slug.parse().unwrap()
 }
 
-fn response(slug: &str) -> ResponseSlug {
+pub(super) fn response(slug: &str) -> ResponseSlug {
     slug.parse().unwrap()
 }
 
-fn options(directory: &Path, vault: &Arc<MemoryVault>) -> Options {
+pub(super) fn options(directory: &Path, vault: &Arc<MemoryVault>) -> Options {
     let clock = Arc::new(TestClock(AtomicI64::new(now().as_millis())));
     Options { clock, ..Options::new(directory, vault.clone()) }
 }
@@ -86,7 +86,7 @@ fn login(user: UserId) -> LoginResponse {
     }
 }
 
-fn page(entries: Vec<RecordEntry>) -> RecordsPage {
+pub(super) fn page(entries: Vec<RecordEntry>) -> RecordsPage {
     RecordsPage { epoch: StoreEpoch::from_bytes([1; 16]), cursor: "1".to_owned(), more: false, entries }
 }
 
@@ -104,7 +104,7 @@ fn company() -> RecordsPage {
     page(vec![person(MEMBER, "田中 葵"), person(MANAGER, "佐藤 健"), RecordEntry::Pair(pair(PairState::Open))])
 }
 
-fn pair(state: PairState) -> Pair {
+pub(super) fn pair(state: PairState) -> Pair {
     Pair {
         id: PAIR,
         member: MEMBER,
@@ -120,7 +120,7 @@ async fn enter(taiwa: &Taiwa, user: UserId) -> Session {
     taiwa.enter(login(user), &taiwa.http(NO_SERVER).unwrap()).await.unwrap()
 }
 
-async fn signed_in(directory: &Path, vault: &Arc<MemoryVault>, user: UserId) -> (Taiwa, Session) {
+pub(super) async fn signed_in(directory: &Path, vault: &Arc<MemoryVault>, user: UserId) -> (Taiwa, Session) {
     let taiwa = Taiwa::open(options(directory, vault)).await.unwrap();
     let session = enter(&taiwa, user).await;
     session.desk.apply_page(company()).await.unwrap();
@@ -128,7 +128,7 @@ async fn signed_in(directory: &Path, vault: &Arc<MemoryVault>, user: UserId) -> 
 }
 
 /// What a kill leaves: the files as they are at this moment.
-fn copy_of(directory: &Path) -> tempfile::TempDir {
+pub(super) fn copy_of(directory: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
@@ -141,7 +141,7 @@ fn copy_of(directory: &Path) -> tempfile::TempDir {
 }
 
 /// Changes that somebody else made, stored and passed on as the sync does.
-async fn receive(session: &Session, key: DocumentKey, replica: &mut Replica) {
+pub(super) async fn receive(session: &Session, key: DocumentKey, replica: &mut Replica) {
     let document = session.core.document_id(&key);
     let bytes: Vec<Bytes> = replica.take_changes().into_iter().map(Bytes::from).collect();
     let changes = bytes.iter().map(|bytes| StoredChange::read(bytes.clone()).unwrap()).collect();

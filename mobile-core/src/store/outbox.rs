@@ -65,6 +65,8 @@ pub struct NewCommand {
     pub action: Action,
     /// What it is about.
     pub about: CommandAbout,
+    /// The earlier command whose result the person saw when they gave this one.
+    pub builds_on: Option<CommandId>,
     /// The secret in the link of an invitation.
     pub secret: Option<Secret>,
 }
@@ -93,6 +95,8 @@ pub struct StoredCommand {
     pub action: Action,
     /// What it is about.
     pub about: CommandAbout,
+    /// The earlier command whose result the person saw when they gave this one; without that one it makes no sense.
+    pub builds_on: Option<CommandId>,
     /// The secret in the link of an invitation.
     pub secret: Option<Secret>,
     /// The server's answer.
@@ -107,13 +111,16 @@ impl StoredCommand {
         Command { id: self.id, sequence: self.sequence, made: self.made, action: self.action.clone() }
     }
 
+    /// The answer, if what the person asked for was not done.
+    pub fn refusal(&self) -> Option<&Outcome> {
+        let outcome = &self.answer.as_ref()?.outcome;
+        matches!(outcome, Outcome::Conflict { .. } | Outcome::Rejected { .. }).then_some(outcome)
+    }
+
     /// Whether the answer waits for the person: what they asked for was not done.
     pub fn needs_decision(&self) -> bool {
-        let refused = self.answer.as_ref().is_some_and(|answer| {
-            matches!(answer.outcome, Outcome::Conflict { .. } | Outcome::Rejected { .. })
-        });
         // A receipt is noted by the phone, not asked for by a person.
-        refused && !self.seen_to && !matches!(self.action, Action::BriefSeen { .. })
+        self.refusal().is_some() && !self.seen_to && !matches!(self.action, Action::BriefSeen { .. })
     }
 }
 
@@ -123,6 +130,7 @@ struct CommandRow {
     made: Timestamp,
     action: Action,
     about: CommandAbout,
+    builds_on: Option<CommandId>,
     secret: Option<Secret>,
     answer: Option<CommandAnswer>,
     seen_to: bool,
@@ -201,8 +209,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn waiting_commands(&self) -> Result<u32, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar(COUNT_WAITING).fetch_one(&self.0.read).await.map_err(|e| self.failed(e))?;
+        let count: i64 = sqlx::query_scalar(COUNT_WAITING).fetch_one(&self.0.read).await.map_err(|e| self.failed(e))?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
@@ -269,13 +276,13 @@ impl Store {
     }
 
     async fn insert_command(&self, tx: &mut Write, command: NewCommand) -> Result<StoredCommand, StoreError> {
-        let NewCommand { id, made, action, about, secret } = command;
+        let NewCommand { id, made, action, about, builds_on, secret } = command;
         let query = sqlx::query_scalar(INSERT).bind(&id.as_bytes()[..]);
         let sequence: i64 = query.fetch_one(&mut **tx).await.map_err(|e| self.failed(e))?;
         let sequence = u64::try_from(sequence).unwrap_or_default();
         let state = CommandState::Waiting;
         let stored =
-            StoredCommand { id, sequence, state, made, action, about, secret, answer: None, seen_to: false };
+            StoredCommand { id, sequence, state, made, action, about, builds_on, secret, answer: None, seen_to: false };
         self.seal_command(tx, &stored).await?;
         Ok(stored)
     }
@@ -293,26 +300,26 @@ impl Store {
     }
 
     fn sealed_command(&self, stored: &StoredCommand) -> Vec<u8> {
-        let StoredCommand { id, made, action, about, secret, answer, seen_to, .. } = stored.clone();
-        let row = CommandRow { made, action, about, secret, answer, seen_to };
+        let StoredCommand { id, made, action, about, builds_on, secret, answer, seen_to, .. } = stored.clone();
+        let row = CommandRow { made, action, about, builds_on, secret, answer, seen_to };
         self.0.sealer.seal_json(Place("command", id.as_bytes()), &row)
     }
 
     fn open_command(&self, (sequence, id, state, sealed): Columns) -> Result<StoredCommand, StoreError> {
         let cut_off = |_| StoreError::damaged(&self.0.path, "a command's id is cut off");
         let id = CommandId::from_bytes(id.try_into().map_err(cut_off)?);
-        let row: CommandRow = self
-            .0
-            .sealer
-            .open_json(Place("command", id.as_bytes()), &sealed)
-            .map_err(self.not_opened("command"))?;
-        let CommandRow { made, action, about, secret, answer, seen_to } = row;
+        let row: CommandRow =
+            self.0.sealer.open_json(Place("command", id.as_bytes()), &sealed).map_err(self.not_opened("command"))?;
+        let CommandRow { made, action, about, builds_on, secret, answer, seen_to } = row;
         let state = match state {
             1 => CommandState::Waiting,
             2 => CommandState::Answered,
             _ => CommandState::Settled,
         };
         let sequence = u64::try_from(sequence).unwrap_or_default();
-        Ok(StoredCommand { id, sequence, state, made, action, about, secret, answer, seen_to })
+        Ok(StoredCommand { id, sequence, state, made, action, about, builds_on, secret, answer, seen_to })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,11 @@ impl SyncHandle {
         self.inbox.broadcast(document, data.into());
     }
 
+    /// Commands were put into the outbox: records are exchanged soon if there is a connection, else with the next one.
+    pub fn commands_wait(&self) {
+        self.inbox.commands_wait();
+    }
+
     /// The host says that the network is back or another one: tries at once.
     pub fn network_available(&self) {
         self.inbox.network_available();

@@ -38,7 +38,13 @@ pub(super) struct Requests {
     pub(super) attention: Option<Attention>,
     /// Bounded runs.
     pub(super) runs: Vec<RunRequest>,
+    /// Commands were put into the outbox.
+    pub(super) commands: Option<CommandsWait>,
 }
+
+/// The outbox holds something to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CommandsWait;
 
 /// Whether a document is on screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +102,10 @@ impl Inbox {
 
     pub(super) fn network_available(&self) {
         self.ask(|requests| requests.network = Some(NetworkAvailable));
+    }
+
+    pub(super) fn commands_wait(&self) {
+        self.ask(|requests| requests.commands = Some(CommandsWait));
     }
 
     pub(super) fn attend(&self, attention: Attention) {

@@ -230,7 +230,7 @@ impl<C: Credentials> Task<C> {
     }
 
     async fn take_requests(&mut self) {
-        let Requests { screen, local, wanted, ephemeral, network, attention, runs } = self.ends.inbox.take();
+        let Requests { screen, local, wanted, ephemeral, network, attention, runs, commands } = self.ends.inbox.take();
         for (document, shown) in screen {
             let count = self.on_screen.entry(document).or_default();
             match shown {
@@ -259,6 +259,10 @@ impl<C: Credentials> Task<C> {
         }
         if let Some(contact) = &mut self.contact {
             contact.broadcast(&self.me, ephemeral);
+        }
+        if commands.is_some() {
+            // Sent where records are pulled: on every contact, so that no command waits for another connection.
+            self.feed(Event::News);
         }
         if network.is_some() {
             self.feed(Event::NetworkAvailable);

@@ -3,6 +3,7 @@
 use taiwa_shared::domain::people::{PairState, Side};
 
 use super::{
+    commands::{BriefReceiptView, CadenceView, CarryOfferView, MovedView},
     lists::{IntentionView, PromiseView},
     prepare::TopicView,
     status::SaveView,
@@ -50,6 +51,12 @@ pub struct UpcomingMeetingView {
     pub starts_millis: i64,
     /// The same as people say it.
     pub when_words: String,
+    /// Whether this shows something that the server has not confirmed.
+    pub waiting: bool,
+    /// Set if somebody gave it another time.
+    pub moved: Option<MovedView>,
+    /// For the member: whether the manager has looked at what was told.
+    pub brief_seen: Option<BriefReceiptView>,
     /// How far the preparation is.
     pub preparation: PreparationView,
     /// What is to be talked about.
@@ -71,6 +78,10 @@ pub struct HomeView {
     pub save: SaveView,
     /// Cards 「送れなかった入力」 that wait for a decision.
     pub refused_edits: u32,
+    /// Cards of what was asked for and not done.
+    pub command_cards: u32,
+    /// 次回の準備: preparations of cancelled meetings, to be carried over.
+    pub carry_offers: Vec<CarryOfferView>,
 }
 
 /// A person to hold 1on1s with.
@@ -88,6 +99,8 @@ pub struct PairView {
     pub side: SideView,
     /// Whether the pair still meets.
     pub is_open: bool,
+    /// When it meets.
+    pub cadence: CadenceView,
 }
 
 /// A meeting with a memo on this phone.
@@ -143,6 +156,9 @@ impl From<UpcomingMeeting> for UpcomingMeetingView {
             side: meeting.side.into(),
             starts_millis: meeting.starts.as_millis(),
             when_words: meeting.when,
+            waiting: meeting.waiting,
+            moved: meeting.moved.map(Into::into),
+            brief_seen: meeting.brief_seen.map(Into::into),
             preparation: meeting.preparation.into(),
             topics: meeting.topics.into_iter().map(Into::into).collect(),
         }
@@ -158,6 +174,8 @@ impl From<Home> for HomeView {
             intentions: home.intentions.into_iter().map(Into::into).collect(),
             save: home.state.into(),
             refused_edits: home.refused_edits,
+            command_cards: home.command_cards,
+            carry_offers: home.carry_offers.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -171,6 +189,7 @@ impl From<PairItem> for PairView {
             partner_site: pair.partner_site,
             side: pair.side.into(),
             is_open: pair.state == PairState::Open,
+            cadence: pair.cadence.into(),
         }
     }
 }

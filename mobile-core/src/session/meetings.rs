@@ -1,0 +1,183 @@
+//! Meetings and cadences: schedule, move, cancel, finish. Each is a command in the outbox and shown at once.
+//!
+//! What becomes of a meeting is decided by the function that the server uses, on what the person sees; doing what is so
+//! already sends nothing.
+
+use jiff::civil::Date;
+use taiwa_shared::{
+    domain::{
+        cadence::Cadence,
+        command::Action,
+        meeting::{Meeting, MeetingName, MeetingState, MeetingTime},
+        ownership::DocumentKey,
+        people::Side,
+        scheduling::{Refusal, check_cadence, meeting_after},
+    },
+    ids::{HeadsDigest, MeetingId, PairId, UserId},
+    time::Timestamp,
+};
+
+use super::{Session, SessionError, notebook::random, outbox::Decision, roster::Roster};
+use crate::store::CommandAbout;
+
+impl Session {
+    /// Agrees on the time of a slot of the cadence, or makes a meeting by hand if `slot` is none; the answer is its id.
+    ///
+    /// # Errors
+    /// [`SessionError::NoAccess`] if the pair is not open or not this person's, [`SessionError::Implausible`],
+    /// [`SessionError::MeetingOver`], [`SessionError::StorageFull`].
+    pub async fn schedule(
+        &self,
+        pair: PairId,
+        slot: Option<Date>,
+        time: MeetingTime,
+    ) -> Result<MeetingId, SessionError> {
+        let me = self.me();
+        let id = match slot {
+            Some(slot) => Meeting::id_of_slot(pair, slot),
+            None => MeetingId::new(self.core.now(), random()),
+        };
+        let name = MeetingName { id, pair, slot };
+        let decide = move |roster: &Roster, now| match roster.meeting_named(&name, me) {
+            Some(known) if known.revision > 0 => {
+                change(roster, &known, me, now, |meeting| Action::Move { meeting, base: known.revision, time })
+            }
+            Some(known) => change(roster, &known, me, now, |meeting| Action::Schedule { meeting, time }),
+            None => {
+                roster.open_pair_of(pair, me).ok_or(SessionError::NoAccess)?;
+                let made = Meeting::planned(name, time.clone());
+                // Moving it to where it is asks whether the time can be meant, as the server will.
+                let elsewhere = MeetingTime { starts: time.starts, zone: time.zone.clone(), length_minutes: 0 };
+                let before = Meeting::planned(name, elsewhere);
+                let action = Action::Schedule { meeting: name, time };
+                meeting_after(&before, &action, me, now).map_err(refused)?;
+                Ok(Decision::give(action, CommandAbout { time: None, ..about(roster, &made, me) }))
+            }
+        };
+        self.outbox.decide(decide).await?;
+        Ok(id)
+    }
+
+    /// Gives a meeting another time; puts a cancelled one back.
+    ///
+    /// # Errors
+    /// As [`Self::schedule`].
+    pub async fn move_meeting(&self, meeting: MeetingId, time: MeetingTime) -> Result<(), SessionError> {
+        self.act_on(meeting, move |meeting, base| Action::Move { meeting, base, time }).await
+    }
+
+    /// Does not meet. What was prepared stays and is offered for the next meeting of the pair.
+    ///
+    /// # Errors
+    /// As [`Self::schedule`].
+    pub async fn cancel_meeting(&self, meeting: MeetingId) -> Result<(), SessionError> {
+        self.act_on(meeting, |meeting, base| Action::Cancel { meeting, base }).await
+    }
+
+    /// 終わる. Doing it twice, here or on the other phone, is doing it once.
+    ///
+    /// # Errors
+    /// [`SessionError::NoAccess`], [`SessionError::StorageFull`].
+    pub async fn finish_meeting(&self, meeting: MeetingId) -> Result<(), SessionError> {
+        let at = self.core.now();
+        self.act_on(meeting, move |meeting, _| Action::Finish { meeting, at }).await
+    }
+
+    /// Gives a pair another rhythm or time.
+    ///
+    /// # Errors
+    /// [`SessionError::NoAccess`], [`SessionError::Implausible`], [`SessionError::StorageFull`].
+    pub async fn set_cadence(&self, pair: PairId, cadence: Cadence) -> Result<(), SessionError> {
+        let me = self.me();
+        let decide = move |roster: &Roster, now| {
+            let known = roster.open_pair_of(pair, me).ok_or(SessionError::NoAccess)?;
+            let base = known.cadence_revision;
+            check_cadence(base, base, &cadence, now).map_err(refused)?;
+            if known.cadence == cadence {
+                return Ok(Decision::default());
+            }
+            let partner_name = known.partner_of(me).map(|partner| roster.name(partner)).unwrap_or_default();
+            Ok(Decision::give(Action::SetCadence { pair, base, cadence }, CommandAbout { partner_name, time: None }))
+        };
+        self.outbox.decide(decide).await
+    }
+
+    async fn act_on(
+        &self,
+        meeting: MeetingId,
+        action: impl FnOnce(MeetingName, u32) -> Action + Send + 'static,
+    ) -> Result<(), SessionError> {
+        let me = self.me();
+        let decide = move |roster: &Roster, now| {
+            let known = roster.meeting(meeting, now).ok_or(SessionError::NoAccess)?;
+            let known = roster.meeting_named(&known.name(), me).ok_or(SessionError::NoAccess)?;
+            change(roster, &known, me, now, |name| action(name, known.revision))
+        };
+        self.outbox.decide(decide).await
+    }
+
+    /// Notes for the member that the manager has looked at this state of the prep, once per state. Called with what was
+    /// shown; a brief is shown whether or not this can be noted.
+    pub(super) async fn note_brief_seen(&self, meeting: &Meeting, side: Side) {
+        let key = DocumentKey::Prep { pair: meeting.pair, meeting: meeting.id };
+        let shown = self.summary(&key).filter(|summary| !summary.topics().is_empty());
+        let Some(heads) = shown.and_then(|summary| summary.made_of) else { return };
+        let is_known = meeting.brief_seen.is_some_and(|seen| seen.heads == heads);
+        if side != Side::Manager || meeting.state != MeetingState::Planned || is_known {
+            return;
+        }
+        if !self.core.owes_receipt(meeting.id, heads) {
+            return;
+        }
+        if let Err(error) = self.give_receipt(meeting.name(), heads).await {
+            tracing::warn!(%error, "a receipt could not be noted");
+            self.core.still_owes_receipt(meeting.id, heads);
+        }
+    }
+
+    async fn give_receipt(&self, name: MeetingName, heads: HeadsDigest) -> Result<(), SessionError> {
+        let me = self.me();
+        let decide = move |roster: &Roster, now: Timestamp| {
+            let known = roster.meeting_named(&name, me).ok_or(SessionError::NoAccess)?;
+            change(roster, &known, me, now, |meeting| Action::BriefSeen { meeting, at: now, heads })
+        };
+        self.outbox.decide(decide).await
+    }
+}
+
+/// Gives the command that changes a meeting, if it changes anything.
+fn change(
+    roster: &Roster,
+    known: &Meeting,
+    me: UserId,
+    now: Timestamp,
+    action: impl FnOnce(MeetingName) -> Action,
+) -> Result<Decision, SessionError> {
+    let action = action(known.name());
+    let after = meeting_after(known, &action, me, now).map_err(refused)?;
+    if after == *known {
+        // A slot that nobody has touched is agreed on by saying so.
+        let agrees = matches!(action, Action::Schedule { .. }) && !roster.is_record(known.id);
+        if !agrees {
+            return Ok(Decision::default());
+        }
+    }
+    Ok(Decision::give(action, about(roster, known, me)))
+}
+
+fn about(roster: &Roster, meeting: &Meeting, me: UserId) -> CommandAbout {
+    let partner = roster.pair(meeting.pair).and_then(|pair| pair.partner_of(me));
+    CommandAbout {
+        partner_name: partner.map(|partner| roster.name(partner)).unwrap_or_default(),
+        time: Some(meeting.time()),
+    }
+}
+
+fn refused(refusal: Refusal) -> SessionError {
+    match refusal {
+        Refusal::AlreadyFinished => SessionError::MeetingOver,
+        Refusal::Implausible => SessionError::Implausible("the time"),
+        // Every action here is about a meeting and based on what the roster says.
+        Refusal::Conflict | Refusal::NotAboutMeetings => SessionError::NotFound,
+    }
+}
