@@ -18,6 +18,7 @@ mod killed_server;
 mod local_edits;
 mod login;
 mod organisations;
+mod phone_commands;
 mod phone_session;
 mod phone_sync;
 mod privacy;

@@ -30,13 +30,13 @@ const AHEAD: u64 = 4;
 
 /// What a phone process has said.
 #[derive(Debug, Clone, Copy, Default)]
-struct Word {
+pub(crate) struct Word {
     saved: u64,
     acknowledged: u64,
 }
 
 /// A phone that can be killed.
-struct PhoneProcess {
+pub(crate) struct PhoneProcess {
     process: Reaped,
     said: Receiver<String>,
     word: Word,
@@ -44,7 +44,7 @@ struct PhoneProcess {
 
 impl PhoneProcess {
     /// Starts it and waits until it is ready.
-    fn start(folder: &Path, server: &str, invitation: Option<&str>) -> Self {
+    pub(crate) fn start(folder: &Path, server: &str, invitation: Option<&str>) -> Self {
         let mut command = Command::new(binary("phone-process"));
         command.arg(folder).arg(server).args(invitation).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Reaped::new(command.spawn().unwrap());
@@ -57,9 +57,14 @@ impl PhoneProcess {
         Self { process, said, word: Word::default() }
     }
 
-    fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         let input = self.process.child().stdin.as_mut().unwrap();
         writeln!(input, "{line}").unwrap();
+    }
+
+    /// The last edit that it has called saved.
+    pub(crate) fn saved(&self) -> u64 {
+        self.word.saved
     }
 
     fn note(&mut self, line: &str) {
@@ -72,13 +77,13 @@ impl PhoneProcess {
         }
     }
 
-    fn listen(&mut self) {
+    pub(crate) fn listen(&mut self) {
         let line = self.said.recv_timeout(PATIENCE).expect("the phone goes on");
         self.note(&line);
     }
 
     /// Kills it, and hears what it had said until then.
-    fn kill(mut self) -> Word {
+    pub(crate) fn kill(mut self) -> Word {
         let Self { process, said, .. } = &mut self;
         process.child().kill().unwrap();
         process.child().wait().unwrap();

@@ -1,8 +1,9 @@
 //! A phone as a process of its own, so that it can be killed with -9; driven by lines on stdin.
 //!
 //! `phone-process <folder> <server> [<invitation>]` signs in, or restores who was signed in, and says `ready`. Then
-//! `memo <meeting>` puts a memo on screen, and `edit <n> <text>` types; the phone says `saved <n>` when the edit is on
-//! its disk (保存済み) and `acked <n>` when the server has stored all edits up to that one.
+//! `memo <meeting>` puts a memo on screen, `edit <n> <text>` types, and `move <n> <meeting> <local start>` moves a
+//! meeting; the phone says `saved <n>` when that is on its disk (保存済み) and `acked <n>` when the server has stored
+//! everything up to that one.
 
 use std::{
     fs, io,
@@ -19,7 +20,7 @@ use taiwa_mobile_core::{
     session::{Memo, Options, Session, SignIn, Taiwa, TokenVault, VaultError},
     sync::Backoff,
 };
-use taiwa_shared::protocol::login::Secret;
+use taiwa_shared::{domain::meeting::MeetingTime, protocol::login::Secret, time::Zone};
 use taiwa_tests::{tls::install_crypto, world::PASSWORD};
 use tokio::{
     sync::mpsc::{Receiver, channel},
@@ -88,6 +89,12 @@ async fn obey(session: &Session, saved: &AtomicU64) -> Result<()> {
                     memo.splice(0, length, String::new()).await?;
                 }
                 memo.splice(0, 0, text.to_owned()).await?;
+                println!("saved {number}");
+                saved.store(number.parse()?, Ordering::SeqCst);
+            }
+            ["move", number, meeting, starts] => {
+                let time = MeetingTime { starts: starts.parse()?, zone: Zone::tokyo(), length_minutes: 30 };
+                session.move_meeting(meeting.parse()?, time).await?;
                 println!("saved {number}");
                 saved.store(number.parse()?, Ordering::SeqCst);
             }
