@@ -55,8 +55,10 @@ async fn a_malformed_body_gets_a_problem_and_the_server_goes_on() {
         }
     }
     let signed_in = rest.with_token(token);
-    for (name, body) in bodies_nobody_takes() {
-        check_post(&signed_in, "/v1/documents", name, body).await;
+    for path in ["/v1/documents", "/v1/commands"] {
+        for (name, body) in bodies_nobody_takes() {
+            check_post(&signed_in, path, name, body).await;
+        }
     }
     assert!(signed_in.get("/v1/records").await.unwrap().status.is_success(), "the server goes on");
 }

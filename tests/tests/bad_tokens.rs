@@ -82,6 +82,7 @@ async fn every_token_that_is_not_valid_is_refused_alike_at_every_door() {
         for answer in [
             rest.get("/v1/records").await.unwrap(),
             rest.post("/v1/documents", &json!({ "claims": [] })).await.unwrap(),
+            rest.post("/v1/commands", &json!({ "commands": [] })).await.unwrap(),
             rest.post("/v1/sync/ticket", &json!({})).await.unwrap(),
         ] {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name}: {}", answer.text);
@@ -90,7 +91,7 @@ async fn every_token_that_is_not_valid_is_refused_alike_at_every_door() {
         }
         assert_eq!(world.socket_status(token).await, StatusCode::UNAUTHORIZED, "{name}");
     }
-    println!("bad tokens: {} kinds refused at 4 doors", bad.len());
+    println!("bad tokens: {} kinds refused at 5 doors", bad.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

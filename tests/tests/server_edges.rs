@@ -150,9 +150,10 @@ async fn every_route_of_a_person_refuses_who_is_not_signed_in() {
     let login = running.sign_in("hanako@a.jp").await;
     let fine = login.tokens.access_token.expose().to_owned();
     let refresh = login.tokens.refresh_token.expose().to_owned();
-    let routes: [(Method, &str); 4] = [
+    let routes: [(Method, &str); 5] = [
         (Method::GET, "/v1/records"),
         (Method::POST, "/v1/documents"),
+        (Method::POST, "/v1/commands"),
         (Method::POST, "/v1/sync/ticket"),
         (Method::POST, "/v1/login/sign-out"),
     ];
