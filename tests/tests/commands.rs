@@ -1,5 +1,7 @@
 //! `POST /v1/commands` on a real server: what it takes, what it refuses whole, and what a killed server still knows.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use taiwa_shared::{
@@ -9,7 +11,11 @@ use taiwa_shared::{
         records::{RecordEntry, RecordsPage},
     },
 };
-use taiwa_tests::{rest::Rest, world::World};
+use taiwa_tests::{
+    eventually::{PATIENCE, eventually},
+    rest::Rest,
+    world::World,
+};
 
 async fn pulled(rest: &Rest) -> RecordsPage {
     rest.get("/v1/records").await.unwrap().into().unwrap()
@@ -146,4 +152,36 @@ async fn a_command_whose_reply_died_with_the_server_is_applied_once() {
         let stands = meetings(&rest).await.into_iter().find(|found| found.id == meeting.id).unwrap();
         assert_eq!((stands.revision, stands.starts), (2, slot.at(16, 0, 0, 0)), "round {round}");
     }
+}
+
+/// Tanaka on another device.
+async fn signed_in_again(world: &World) -> Rest {
+    let login = world.password_login("tanaka").await;
+    Rest::new(world.address()).with_token(login.tokens.access_token.expose())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_forgets_outcomes_after_sixty_days_by_itself() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let world = World::open("outcomes forgotten").await;
+    let rest = Rest::new(world.address()).with_token(world.access_token("tanaka").await);
+    let pair = pair_of(&rest).await;
+    let slot = pair.cadence.first;
+    let meeting = pair.cadence.meeting_in_slot(pair.id, slot);
+    let time = json!({ "starts": slot.at(16, 0, 0, 0), "zone": "Asia/Tokyo", "length_minutes": 30 });
+    let schedule = json!({ "type": "schedule", "meeting": meeting.name(), "time": time });
+    let again = json!({ "commands": [command(1, &schedule), command(2, &cancel(&meeting, 1))] });
+    let first: CommandsResponse = rest.post("/v1/commands", &again).await.unwrap().into().unwrap();
+    assert_eq!(first.outcomes[0].outcome, Outcome::Applied);
+    world.clock().advance(59 * DAY);
+    // Another sign-in of the same person, as after a lost phone: what is known is theirs.
+    let rest = signed_in_again(&world).await;
+    assert_eq!(rest.post("/v1/commands", &again).await.unwrap().into::<CommandsResponse>().unwrap(), first);
+    world.clock().advance(2 * DAY);
+    let rest = signed_in_again(&world).await;
+    eventually("the outcomes are forgotten", PATIENCE, || async {
+        let answer: CommandsResponse = rest.post("/v1/commands", &again).await.unwrap().into().unwrap();
+        matches!(answer.outcomes[0].outcome, Outcome::Conflict { .. }).then_some(())
+    })
+    .await;
 }

@@ -11,7 +11,11 @@ use taiwa_server::{
     store::{Store, people::Email},
 };
 use taiwa_shared::{
-    domain::ownership::DocumentKey,
+    domain::{
+        command::{Action, InvitationHash},
+        ownership::DocumentKey,
+    },
+    ids::{PairId, UserId},
     protocol::{
         commands::{Command, CommandsRequest, CommandsResponse, Outcome, RejectionReason},
         records::{ClaimOutcome, ClaimRequest, DocumentClaim},
@@ -22,7 +26,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{
     fixture::Fixture,
-    orders::{COMPANY, at, move_to, nth, on_device, pulled, reason_of, slot},
+    orders::{COMPANY, at, move_to, nth, on_device, pulled, reason_of, rejected, slot},
 };
 
 super::on_both! {
@@ -31,6 +35,7 @@ super::on_both! {
     a_claim_and_a_command_make_one_meeting;
     a_pair_closed_in_the_same_instant_takes_the_command_before_or_not_at_all;
     a_person_deactivated_in_the_same_instant_gives_the_command_before_or_not_at_all;
+    of_two_managers_who_invite_one_address_at_once_one_does;
 }
 
 /// What one request at the same time as others needs.
@@ -169,5 +174,30 @@ async fn a_person_deactivated_in_the_same_instant_gives_the_command_before_or_no
                 assert_eq!(stands, None);
             }
         }
+    }
+}
+
+async fn of_two_managers_who_invite_one_address_at_once_one_does(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    let ken = on_device(&fixture, "a", "ken@a.jp", 1).await;
+    let mori = on_device(&fixture, "a", "mori@a.jp", 2).await;
+    let mut tx = fixture.store.begin().await.unwrap();
+    tx.allow_invites(ken.organisation, true).await.unwrap();
+    tx.commit().await.unwrap();
+    for round in 1..=5_u8 {
+        let mut all = JoinSet::new();
+        for (n, who) in [(0, &ken), (100, &mori)] {
+            let action = Action::Invite {
+                person: UserId::new(fixture.now(), [n + round; 10]),
+                pair: PairId::new(fixture.now(), [n + round; 10]),
+                name: "新人 一郎".to_owned(),
+                email: format!("new{round}@a.jp"),
+                invitation: InvitationHash::of(&format!("secret {n} {round}")),
+            };
+            all.spawn(Sending::new(&fixture, who, &[nth(round.into(), action)]).one());
+        }
+        let mut outcomes = all.join_all().await;
+        outcomes.sort_by_key(|outcome| *outcome != Outcome::Applied);
+        assert_eq!(outcomes, [Outcome::Applied, rejected(RejectionReason::AddressTaken)], "round {round}");
     }
 }
