@@ -51,7 +51,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Everything in a phone's store: documents decoded, records, summaries and cards.
+    /// Everything in a phone's store: documents decoded, records, summaries, search texts and cards.
     ///
     /// # Errors
     /// If the store or a stored change cannot be read.
@@ -67,6 +67,10 @@ impl Contents {
         contents.add_text("meetings", serde_json::to_string(&records.meetings)?);
         for (document, summary) in store.summaries::<serde_json::Value>().await? {
             contents.add_text(format!("summary of {document}"), summary.to_string());
+        }
+        for sealed in store.search_texts().await? {
+            let text: serde_json::Value = store.open_search_text(&sealed).context("open a search text")?;
+            contents.add_text(format!("search text of {}", sealed.document), text.to_string());
         }
         for card in store.refused_edits().await? {
             contents.add_text(format!("card of {}", card.document), card.text);

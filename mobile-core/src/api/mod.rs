@@ -1,10 +1,11 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: `taiwa` the door; `session` one signed-in person, with `meetings` and `notes`; `memo` a memo on screen; `observe` observers, which
+//! Map: `taiwa` the door; `session` one signed-in person, with `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
 //! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
 //! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
 
+mod calendar;
 mod error;
 mod meetings;
 mod memo;
@@ -29,6 +30,7 @@ pub use session::Session;
 pub use taiwa::{OpenOptions, SignInWith, SignOutAnswer, Taiwa, UnsentEdits};
 pub use vault::{KeyVault, KeyVaultError};
 pub use views::{
+    calendar::{ProposalView, ReminderKindView, ReminderSettingsView, ReminderView, SearchHitView, SearchKindView},
     commands::{
         BriefReceiptView, CadenceView, CardKindView, CarryOfferView, CommandCardView, InvitationStateView,
         InvitationView, MeetingTimeView, MovedView, RhythmView,

@@ -223,6 +223,32 @@ fn the_status_says_waiting_and_never_synced_without_a_server() {
 }
 
 #[test]
+fn dates_notices_and_search_cross_the_boundary() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let proposal = session.next_proposal(PAIR.to_string()).unwrap().expect("a slot is free");
+        assert!(proposal.question.contains(&proposal.when_words));
+        let (slot, time) = (Some(proposal.slot), proposal.time);
+        assert_eq!(session.schedule(PAIR.to_string(), slot, time).await.unwrap(), proposal.meeting_id);
+        assert_eq!(session.next_proposal(PAIR.to_string()).unwrap(), None);
+        let all = session.reminders().await.unwrap();
+        assert!(all.iter().any(|it| it.kind == ReminderKindView::Before && it.title.contains("佐藤 健")));
+        let settings = ReminderSettingsView { before: false, ..session.reminder_settings().await.unwrap() };
+        session.set_reminder_settings(settings).await.unwrap();
+        assert_eq!(session.reminder_settings().await.unwrap(), settings);
+        assert!(session.reminders().await.unwrap().iter().all(|it| it.kind == ReminderKindView::Prepare));
+
+        session.add_note(NotesView::Field, "客先でガイドを使う".to_owned(), None).await.unwrap();
+        let hits = session.search("ｶﾞｲﾄﾞ".to_owned()).await.unwrap();
+        assert_eq!((hits[0].kind, hits[0].ranges[0].start_utf16), (SearchKindView::FieldNote, 3));
+        assert!(matches!(session.search("長".repeat(501)).await, Err(ApiError::TooLong { limit: 500, .. })));
+        taiwa.close().await;
+    });
+}
+
+#[test]
 fn what_the_app_gets_wrong_is_named() {
     let folder = prepared();
     as_an_app(async {

@@ -3,7 +3,8 @@
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
 //! lists show; `outbox` what is asked of the records; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
-//! `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`.
+//! `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
+//! `reminders`, `search` (over what `search_text` kept).
 //! No function of a screen waits for the network.
 
 mod brief;
@@ -21,8 +22,12 @@ mod notebook;
 mod outbox;
 mod prepare;
 mod private;
+mod proposal;
 mod refused;
+mod reminders;
 mod roster;
+mod search;
+mod search_text;
 #[expect(clippy::module_inception, reason = "a session is what this module is about")]
 mod session;
 mod soon;
@@ -45,6 +50,9 @@ pub use notebook::{AgendaLine, IntentionItem, PromiseItem};
 pub use outbox::{CardKind, CommandCard, Invitation, InvitationState};
 pub use prepare::{Prepare, TopicOffer};
 pub use private::{NoteItem, NotesOf};
+pub use proposal::Proposal;
+pub use search::SearchHit;
+pub use search_text::SearchKind;
 pub use session::Session;
 pub use status::SaveState;
 pub use taiwa::{OnUnsent, Options, SignIn, SignedOut, Taiwa};

@@ -162,6 +162,11 @@ impl Roster {
         pairs
     }
 
+    /// The meetings that are records or asked for.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &Meeting> {
+        self.meetings.values()
+    }
+
     /// Actors of a document whose changes do not name their author.
     pub(super) fn authors_of(&self, document: DocumentId) -> &[(String, UserId)] {
         self.authors.get(&document).map_or(&[], Vec::as_slice)

@@ -219,7 +219,7 @@ fn lines(replica: &Replica, language: Language) -> Vec<String> {
 }
 
 /// 「これからのキャリア: 一緒に考えてほしい」, and the words.
-fn topic_lines(line: &TopicLine, language: Language) -> Vec<String> {
+pub(super) fn topic_lines(line: &TopicLine, language: Language) -> Vec<String> {
     let catalog = Catalog::built_in();
     let topic = catalog.topic_label(&line.topic, language);
     let response = |slug| format!("{topic}: {}", catalog.response_label(slug, language));

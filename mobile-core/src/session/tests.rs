@@ -1,5 +1,8 @@
 //! A session without any server: what is written stays, whatever happens to the phone or to the pair.
 
+mod ahead;
+mod search;
+
 use std::{
     path::Path,
     sync::{

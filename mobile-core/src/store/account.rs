@@ -1,9 +1,10 @@
-//! Who is signed in: identity, tokens, the cursor of the records pull, and the last exchange with the server.
+//! Who is signed in: identity, tokens, the cursor of the records pull, the last exchange with the server, reminders.
 //!
 //! Each part is one sealed row, so that renewing a token does not rewrite the rest.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use taiwa_shared::{
+    domain::reminders::ReminderSettings,
     ids::{DeviceId, OrganisationId, StoreEpoch, UserId},
     protocol::login::{Secret, Tokens},
     time::Timestamp,
@@ -15,6 +16,7 @@ const IDENTITY: &str = "identity";
 const TOKENS: &str = "tokens";
 const CURSOR: &str = "cursor";
 const LAST_EXCHANGE: &str = "last exchange";
+const REMINDERS: &str = "reminders";
 
 const READ: &str = "select sealed from account where part = $1";
 const WRITE: &str = "insert into account (part, sealed) values ($1, $2)
@@ -100,6 +102,24 @@ impl Store {
     /// [`StoreError`].
     pub async fn last_exchange(&self) -> Result<Option<Timestamp>, StoreError> {
         self.part(LAST_EXCHANGE).await
+    }
+
+    /// What the person wants to be reminded of; none until they said so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reminder_settings(&self) -> Result<Option<ReminderSettings>, StoreError> {
+        self.part(REMINDERS).await
+    }
+
+    /// Keeps what the person wants to be reminded of.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_reminder_settings(&self, settings: ReminderSettings) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.put_part(&mut tx, REMINDERS, &settings).await?;
+        self.commit(tx).await
     }
 
     /// Keeps who signed in, with the tokens.

@@ -2,7 +2,7 @@
 //!
 //! Map: `file` opening and keys; `recover` damaged files; `seal` encryption; `chunks` changes of documents; `documents` which
 //! documents there are; `records` people, pairs, meetings and the pull cursor; `account` who is signed in;
-//! `summaries` what lists show; `refused` edits that could not be sent; `outbox` commands. A function that returns has synced its
+//! `summaries` what lists show, `search` the texts beside them; `refused` edits that could not be sent; `outbox` commands. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
 
 mod account;
@@ -15,6 +15,7 @@ mod records;
 mod recover;
 mod refused;
 mod seal;
+mod search;
 mod summaries;
 
 use std::{path::PathBuf, sync::Arc};
@@ -29,6 +30,7 @@ pub use records::{PageEffects, StoredRecords};
 pub use recover::Recovered;
 pub use refused::{RefusedEdit, RefusedEditId};
 pub use seal::VaultKey;
+pub use search::SealedText;
 
 use seal::{NotOpenedError, Sealer};
 

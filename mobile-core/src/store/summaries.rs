@@ -11,6 +11,8 @@ use super::{Store, StoreError, seal::Place};
 const READ: &str = "select document, sealed from summary";
 const UPSERT: &str = "insert into summary (document, sealed) values ($1, $2)
     on conflict (document) do update set sealed = excluded.sealed";
+const UPSERT_TEXT: &str = "insert into search_text (document, sealed) values ($1, $2)
+    on conflict (document) do update set sealed = excluded.sealed";
 
 impl Store {
     /// All summaries; one that does not read as `T`, such as an older form, is left out and made again.
@@ -30,20 +32,29 @@ impl Store {
         Ok(summaries)
     }
 
-    /// Keeps the summary of a document.
+    /// Keeps the summary of a document and the text that search looks through.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_summary(&self, document: DocumentId, summary: &impl Serialize) -> Result<(), StoreError> {
-        let sealed = self.0.sealer.seal_json(Place("summary", document.as_bytes()), summary);
+    pub async fn put_summary(
+        &self,
+        document: DocumentId,
+        summary: &impl Serialize,
+        text: &impl Serialize,
+    ) -> Result<(), StoreError> {
+        let summary = self.0.sealer.seal_json(Place("summary", document.as_bytes()), summary);
+        let text = self.0.sealer.seal_json(Place("search_text", document.as_bytes()), text);
         let mut tx = self.begin().await?;
-        let query = sqlx::query(UPSERT).bind(&document.as_bytes()[..]).bind(sealed);
-        match query.execute(&mut *tx).await {
-            Ok(_) => self.commit(tx).await,
-            Err(e) if e.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
-                Err(StoreError::UnknownDocument(document))
+        for (upsert, sealed) in [(UPSERT, summary), (UPSERT_TEXT, text)] {
+            let query = sqlx::query(upsert).bind(&document.as_bytes()[..]).bind(sealed);
+            match query.execute(&mut *tx).await {
+                Ok(_) => {}
+                Err(e) if e.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
+                    return Err(StoreError::UnknownDocument(document));
+                }
+                Err(e) => return Err(self.failed(e)),
             }
-            Err(e) => Err(self.failed(e)),
         }
+        self.commit(tx).await
     }
 }

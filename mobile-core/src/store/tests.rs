@@ -129,7 +129,7 @@ async fn fill(store: &Store) -> DocumentId {
     let document = with_notebook(store).await;
     store.append_local(document, &changes(10, 2, SENTINEL)).await.unwrap();
     store.append_remote(&[(document, changes(11, 2, SENTINEL))]).await.unwrap();
-    store.put_summary(document, &SENTINEL).await.unwrap();
+    store.put_summary(document, &SENTINEL, &SENTINEL).await.unwrap();
     let effects = PageEffects { purge: Vec::new(), cards: vec![card(document)] };
     store.apply_page(&page(1, Vec::new()), &effects).await.unwrap();
     document
@@ -157,6 +157,8 @@ async fn nothing_readable_stands_in_the_file_or_its_log() {
     assert_eq!(store.records().await.unwrap().people, [person(OTHER)]);
     assert_eq!(texts(&store.changes(document).await.unwrap()), [SENTINEL; 4]);
     assert_eq!(store.summaries::<String>().await.unwrap(), [(document, SENTINEL.to_owned())]);
+    let texts = store.search_texts().await.unwrap();
+    assert_eq!(texts.iter().map(|text| store.open_search_text(text)).collect::<Vec<_>>(), [Some(SENTINEL.to_owned())]);
     assert_eq!(store.refused_edits().await.unwrap(), [card(document)]);
     let open_files = bytes_on_disk(directory.path());
     assert!(open_files.len() > 10_000 && path.with_extension("taiwa-wal").exists());

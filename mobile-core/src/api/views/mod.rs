@@ -1,5 +1,6 @@
 //! The records of every screen, as the app gets them: no bytes, no behaviour, everything converted.
 
+pub(super) mod calendar;
 pub(super) mod commands;
 pub(super) mod home;
 pub(super) mod lists;

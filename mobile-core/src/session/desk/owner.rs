@@ -22,6 +22,7 @@ use super::{
     super::{
         SessionError,
         core::{Core, Waits},
+        search_text::SearchText,
         summary::Summary,
         unsent,
     },
@@ -308,15 +309,20 @@ impl Owner {
         let Some(LocalDocument { key, generation, .. }) = self.core.store.document(document).await? else {
             return Ok(());
         };
-        let summary = match self.open.get(&document) {
-            Some(open) => Summary::of(&open.replica),
+        let language = self.core.language;
+        let read = |replica: &Replica| {
+            let summary = Summary::of(replica);
+            let text = SearchText::of(replica, &summary, language);
+            (summary, text)
+        };
+        let (summary, text) = match self.open.get(&document) {
+            Some(open) => read(&open.replica),
             None => {
                 let changes = self.core.store.changes(document).await?;
-                let replica = open_replica(&self.core, key, generation, changes).await?;
-                Summary::of(&replica)
+                read(&open_replica(&self.core, key, generation, changes).await?)
             }
         };
-        self.core.store.put_summary(document, &summary).await?;
+        self.core.store.put_summary(document, &summary, &text).await?;
         self.core.store.pack(document).await?;
         if self.core.summary(document).as_deref() != Some(&summary) {
             self.core.keep_summary(document, summary);
