@@ -4,6 +4,7 @@
 
 mod access;
 mod authors;
+mod backup;
 mod bad_bodies;
 mod bad_frames;
 mod bad_tokens;

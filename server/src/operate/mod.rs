@@ -39,9 +39,9 @@ pub fn written(at: Timestamp) -> String {
     formatted(at, "%Y-%m-%dT%H:%M:%SZ")
 }
 
-/// A time as names of files and schemas carry it.
+/// A time as names of files and schemas carry it, to the millisecond, so that no two restores have one name.
 fn in_name(at: Timestamp) -> String {
-    formatted(at, "%Y%m%dt%H%M%Sz")
+    formatted(at, "%Y%m%dt%H%M%S%3fz")
 }
 
 fn formatted(at: Timestamp, format: &str) -> String {

@@ -8,6 +8,7 @@ use std::{
     fs, io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
@@ -225,7 +226,8 @@ async fn into_postgres(
     now: Timestamp,
     progress: Progress<'_>,
 ) -> Result<(StoreEpoch, Option<String>), RestoreError> {
-    let name = format!("taiwa-restore-{}.db", std::process::id());
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    let name = format!("taiwa-restore-{}-{}.db", std::process::id(), COPIES.fetch_add(1, Ordering::Relaxed));
     let copy = Temporary(std::env::temp_dir().join(name));
     let failed = |source| RestoreError::File { what: "writing", path: copy.0.clone(), source };
     remove_if_there(&copy.0).map_err(failed)?;
