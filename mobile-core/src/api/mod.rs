@@ -1,11 +1,12 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: `taiwa` the door; `session` one signed-in person, with `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
+//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
 //! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
 //! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
 
 mod calendar;
+mod devices;
 mod error;
 mod meetings;
 mod memo;
@@ -35,6 +36,7 @@ pub use views::{
         BriefReceiptView, CadenceView, CardKindView, CarryOfferView, CommandCardView, InvitationStateView,
         InvitationView, MeetingTimeView, MovedView, RhythmView,
     },
+    devices::DeviceView,
     home::{HomeView, PairView, PastMeetingView, PreparationView, SideView, TopicOfferView, UpcomingMeetingView},
     lists::{AgendaView, IntentionView, NoteView, NotesView, PromiseView, RefusedEditView},
     memo::{CaretView, CommentView, FieldView, MemoView, ParagraphView, RangeView, VersionView},

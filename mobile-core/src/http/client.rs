@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::de::DeserializeOwned;
-use taiwa_shared::protocol::{
-    commands::{CommandsRequest, CommandsResponse},
-    login::{InvitationRequest, LoginResponse, PasswordRequest, RefreshRequest, Secret, TicketResponse, Tokens},
-    problem::{MEDIA_TYPE, Problem},
-    records::{ClaimRequest, ClaimResponse, RecordsPage},
+use taiwa_shared::{
+    ids::DeviceId,
+    protocol::{
+        commands::{CommandsRequest, CommandsResponse},
+        devices::DevicesResponse,
+        login::{InvitationRequest, LoginResponse, PasswordRequest, RefreshRequest, Secret, TicketResponse, Tokens},
+        problem::{MEDIA_TYPE, Problem},
+        records::{ClaimRequest, ClaimResponse, RecordsPage},
+    },
 };
 
 use super::{HttpError, ServerUrl};
@@ -114,6 +118,22 @@ impl HttpClient {
         request: &CommandsRequest,
     ) -> Result<CommandsResponse, HttpError> {
         answer(self.request(Method::POST, "/v1/commands", Some(access_token)).json(request)).await
+    }
+
+    /// The sign-ins of this person.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn devices(&self, access_token: &Secret) -> Result<DevicesResponse, HttpError> {
+        answer(self.request(Method::GET, "/v1/devices", Some(access_token))).await
+    }
+
+    /// Ends one of the sign-ins of this person.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn revoke_device(&self, access_token: &Secret, device: DeviceId) -> Result<(), HttpError> {
+        read(self.request(Method::DELETE, &format!("/v1/devices/{device}"), Some(access_token))).await.map(drop)
     }
 
     /// A ticket that opens one sync socket, for hosts that cannot set headers on a socket.

@@ -5,13 +5,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use taiwa_shared::{
-    protocol::{
-        login::Secret,
-        problem::ProblemCode,
-        records::{ClaimOutcome, ClaimRequest, ClaimResponse, DocumentClaim, RecordsPage},
-    },
-    time::Timestamp,
+use taiwa_shared::protocol::{
+    login::Secret,
+    problem::ProblemCode,
+    records::{ClaimOutcome, ClaimRequest, ClaimResponse, DocumentClaim, RecordsPage},
 };
 
 use super::{SessionError, core::Core, desk::Desk, outbox::Sent, tokens::TokenKeeper};
@@ -150,14 +147,7 @@ impl Contact {
         F: Fn(Secret) -> Fut,
         Fut: Future<Output = Result<T, HttpError>>,
     {
-        let (token, _): (Secret, Timestamp) = self.tokens.token().await?;
-        match request(token).await {
-            Err(error) if error.code() == Some(ProblemCode::TokenInvalid) => {
-                let (token, _) = self.tokens.renewed().await?;
-                Ok(request(token).await)
-            }
-            answer => Ok(answer),
-        }
+        self.tokens.with_token(request).await
     }
 }
 

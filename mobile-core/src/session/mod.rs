@@ -3,7 +3,7 @@
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
 //! lists show; `outbox` what is asked of the records; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
-//! `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
+//! `devices`, `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
 //! `reminders`, `search` (over what `search_text` kept).
 //! No function of a screen waits for the network.
 
@@ -13,6 +13,7 @@ mod clock;
 mod contact;
 mod core;
 mod desk;
+mod devices;
 mod error;
 mod field;
 mod home;

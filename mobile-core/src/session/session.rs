@@ -58,7 +58,8 @@ pub struct Session {
     pub(super) outbox: Outbox,
     pub(super) sync: SyncHandle,
     pub(super) carets: broadcast::Sender<CaretMessage>,
-    http: HttpClient,
+    pub(super) http: HttpClient,
+    pub(super) tokens: TokenKeeper,
     tasks: TaskTracker,
     /// Ends the tasks when the last handle goes.
     _life: Arc<DropGuard>,
@@ -78,7 +79,7 @@ impl Session {
         let handle = Arc::new(OnceLock::new());
         let desk = Desk::start(core.clone(), handle.clone(), stale(&core).await?, &tasks);
         let outbox = Outbox::start(core.clone(), handle.clone(), &tasks);
-        let contact = Contact { core: core.clone(), http: http.clone(), tokens, desk: desk.clone() };
+        let contact = Contact { core: core.clone(), http: http.clone(), tokens: tokens.clone(), desk: desk.clone() };
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");
         let config = SyncConfig { address, device, tls, backoff: options.backoff, seed: u64::from_ne_bytes(seed) };
@@ -91,7 +92,7 @@ impl Session {
         tasks.spawn(soon::keep_live(core.clone(), sync.clone()));
         tasks.close();
         let life = Arc::new(core.ended.clone().drop_guard());
-        Ok(Self { core, desk, outbox, sync, carets, http, tasks, _life: life })
+        Ok(Self { core, desk, outbox, sync, carets, http, tokens, tasks, _life: life })
     }
 
     /// Who is signed in.

@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::SessionError;
 use crate::{
-    http::HttpClient,
+    http::{HttpClient, HttpError},
     store::{LocalTokens, Store},
 };
 
@@ -79,6 +79,22 @@ impl TokenKeeper {
     /// Another token than the one given last.
     pub(super) async fn renewed(&self) -> Result<(Secret, Timestamp), SessionError> {
         self.ask(Some(self.renewals.load(Ordering::Acquire))).await
+    }
+
+    /// Asks with the token; once more with a new one if the server refuses it. The outer error is about the token.
+    pub(super) async fn with_token<T, F, Fut>(&self, request: F) -> Result<Result<T, HttpError>, SessionError>
+    where
+        F: Fn(Secret) -> Fut,
+        Fut: Future<Output = Result<T, HttpError>>,
+    {
+        let (token, _) = self.token().await?;
+        match request(token).await {
+            Err(error) if error.code() == Some(ProblemCode::TokenInvalid) => {
+                let (token, _) = self.renewed().await?;
+                Ok(request(token).await)
+            }
+            answer => Ok(answer),
+        }
     }
 
     async fn ask(&self, refused_after: Option<u64>) -> Result<(Secret, Timestamp), SessionError> {

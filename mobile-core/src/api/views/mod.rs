@@ -2,6 +2,7 @@
 
 pub(super) mod calendar;
 pub(super) mod commands;
+pub(super) mod devices;
 pub(super) mod home;
 pub(super) mod lists;
 pub(super) mod memo;
