@@ -92,6 +92,23 @@ impl Rest {
         self.send(request.body(body.into())).await
     }
 
+    /// `POST path` with the bytes of a CSV file.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn post_csv(&self, path: &str, file: impl Into<Vec<u8>>) -> Result<Answer> {
+        let request = self.client.post(self.url(path)).header(CONTENT_TYPE, "text/csv");
+        self.send(request.body(file.into())).await
+    }
+
+    /// `DELETE path`.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn delete(&self, path: &str) -> Result<Answer> {
+        self.send(self.client.delete(self.url(path))).await
+    }
+
     /// Asks to turn `GET path` into a WebSocket; the socket itself is dropped.
     ///
     /// # Errors

@@ -3,9 +3,19 @@
 use serde_json::json;
 use taiwa_shared::{
     domain::ownership::DocumentKey,
-    protocol::records::{ClaimOutcome, ClaimResponse},
+    protocol::{
+        devices::DevicesResponse,
+        login::LoginResponse,
+        people::ImportResponse,
+        records::{ClaimOutcome, ClaimResponse},
+    },
 };
-use taiwa_tests::{company::Company, rest::Rest, world::World};
+use taiwa_tests::{
+    company::Company,
+    process::run_server_command,
+    rest::Rest,
+    world::{PASSWORD, World, invitation_in},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_record_and_no_document_crosses_to_another_organisation() {
@@ -45,4 +55,43 @@ async fn no_record_and_no_document_crosses_to_another_organisation() {
     let answer = rest.post("/v1/documents", &json!({ "claims": claims })).await.unwrap();
     let response: ClaimResponse = answer.into().unwrap();
     assert_eq!(response.outcomes, [ClaimOutcome::Refused; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_lists_and_sign_ins_of_one_organisation_are_unknown_in_another() {
+    let world = World::open("two organisations").await;
+    // The same e-mails under another name, and an admin in it.
+    let twin = world.folder().join("twin.csv");
+    std::fs::write(&twin, world.company().csv().replace(",hr\n", ",admin\n")).unwrap();
+    let twin = twin.to_str().unwrap();
+    run_server_command(world.folder(), &["import", "--organisation", "twin", "--name", "ふたご", twin]).await.unwrap();
+    let email = world.company().email("kudo");
+    let link = run_server_command(world.folder(), &["invite", "--organisation", "twin", &email]).await.unwrap();
+    let ours = world.login("kudo").await;
+    let request = json!({ "invitation": invitation_in(link.trim()).unwrap(), "password": PASSWORD, "device_name": "" });
+    let rest = Rest::new(world.address());
+    let theirs: LoginResponse = rest.post("/v1/login/invitation", &request).await.unwrap().into().unwrap();
+    assert!(theirs.user != ours.user && theirs.organisation != ours.organisation, "one e-mail, two people");
+    for (slug, login) in [(world.company().slug(), &ours), ("twin", &theirs)] {
+        let request = json!({ "organisation": slug, "email": email, "password": PASSWORD, "device_name": "" });
+        let again: LoginResponse = rest.post("/v1/login/password", &request).await.unwrap().into().unwrap();
+        assert_eq!((again.user, again.organisation), (login.user, login.organisation));
+    }
+
+    let (our_rest, admin) =
+        (rest.with_token(ours.tokens.access_token.expose()), rest.with_token(theirs.tokens.access_token.expose()));
+    let refused = admin.delete(&format!("/v1/devices/{}", ours.device)).await.unwrap();
+    assert_eq!(refused.problem_code(), "not_found");
+    let before = our_rest.get("/v1/records").await.unwrap().text;
+    let listed: DevicesResponse = our_rest.get("/v1/devices").await.unwrap().into().unwrap();
+    assert!(listed.devices.iter().any(|device| device.id == ours.device) && listed.devices.len() == 2);
+    // A list of the other organisation that nobody of ours is in, nor anybody of theirs but the admin.
+    let csv = format!("email,name,role\n{email},工藤 彩,admin\n");
+    let imported: ImportResponse =
+        admin.post_csv("/v1/people/import?allow_removing=5", csv).await.unwrap().into().unwrap();
+    assert_eq!(imported.difference.removed.len(), 5);
+    let deactivate = ["person", "deactivate", "--organisation", "twin", &email];
+    run_server_command(world.folder(), &deactivate).await.unwrap();
+    assert_eq!(our_rest.get("/v1/records").await.unwrap().text, before, "nothing of ours has changed");
+    world.login("tanaka").await;
 }
