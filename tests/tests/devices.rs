@@ -64,6 +64,7 @@ async fn a_revoked_phone_keeps_what_it_had_not_sent_and_asks_to_sign_in() {
     let meeting = lost.next_meeting_with(&manager).await;
     lost.type_into_memo(meeting, 0, "送った。").await;
     lost.settled().await;
+    manager.eventually_reads(meeting, "送った。").await;
     lost.line().go_down();
     lost.type_into_memo(meeting, 0, "まだ送っていない。").await;
 
