@@ -5,9 +5,12 @@
 mod brief;
 mod field_staff;
 mod memo;
+mod people_change;
 mod power_cut;
 mod private_note;
 mod promises;
+mod rescheduling;
+mod restore;
 mod tunnel;
 
 use std::{path::Path, time::Duration};
@@ -33,6 +36,8 @@ pub(super) struct Couple {
     pub(super) member: Phone,
     pub(super) manager: Phone,
     pub(super) pair: PairId,
+    /// The member's address in the company's list.
+    pub(super) member_email: String,
 }
 
 /// Everything the acts share.
@@ -42,6 +47,8 @@ pub(super) struct Story {
     pub(super) server: ServerProcess,
     pub(super) office: Couple,
     pub(super) field: Couple,
+    /// The company's list, as it was imported last.
+    pub(super) people: Vec<Employee>,
     folder: TempDir,
 }
 
@@ -58,7 +65,10 @@ pub async fn play_once(seed: u64) -> Result<bool> {
     private_note::write(&mut story).await?;
     promises::play(&mut story).await?;
     field_staff::play(&mut story).await?;
+    rescheduling::play(&mut story).await?;
     power_cut::play(&mut story).await?;
+    restore::play(&mut story).await?;
+    people_change::play(&mut story).await?;
     story.look_inside(prepared).await
 }
 
@@ -76,16 +86,17 @@ impl Story {
         let clock = TestClock::new();
         let mut couples = Vec::new();
         for member in two_members_of_different_managers(&people)? {
+            let member_email = member.email.clone();
             let manager = people.iter().find(|person| Some(&person.email) == member.manager.as_ref());
             let manager = manager.context("every member of the company has a manager")?;
             let member = unpack(&timeline, folder.path(), &server, &clock, member, seed).await?;
             let manager = unpack(&timeline, folder.path(), &server, &clock, manager, seed).await?;
             let pair = member.session().await?.pairs().first().context("the member is in a pair")?.pair;
-            couples.push(Couple { member, manager, pair });
+            couples.push(Couple { member, manager, pair, member_email });
         }
         let field = couples.pop().context("two couples")?;
         let office = couples.pop().context("two couples")?;
-        Ok(Self { timeline, clock, server, office, field, folder })
+        Ok(Self { timeline, clock, server, office, field, people, folder })
     }
 
     /// Lets time pass on every phone until so long before the next 1on1 of the couple in the office.
@@ -98,6 +109,11 @@ impl Story {
             self.clock.advance(wanted.since(now));
         }
         Ok(())
+    }
+
+    /// A new file in the story's folder.
+    pub(super) fn file(&self, name: &str) -> Result<String> {
+        Ok(self.folder.path().join(name).to_str().context("the folder's name is no text")?.to_owned())
     }
 
     /// Decodes what the phones and the server hold at the end, and closes the story.

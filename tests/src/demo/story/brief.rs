@@ -36,5 +36,18 @@ pub(super) async fn play(story: &mut Story) -> Result<()> {
             && !brief.tips.is_empty()
     });
     manager.leave_tunnel().await?;
+    let receipt = office
+        .member
+        .sees(
+            |session| async move { session.upcoming().await },
+            |upcoming| upcoming.iter().any(|it| it.meeting == meeting && it.brief_seen.is_some()),
+        )
+        .await?;
+    let receipt = receipt.iter().flatten().find(|it| it.meeting == meeting).and_then(|it| it.brief_seen.as_ref());
+    timeline.say(&office.member.who, format!("画面：{}", receipt.map_or("", |receipt| receipt.text.as_str())));
+    timeline.check(
+        "電波が戻ると、確認されたことが準備した本人の画面に出る",
+        receipt.is_some_and(|receipt| !receipt.newer_changes),
+    );
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(super) async fn look_inside(
     office: Couple,
     prepared: MeetingId,
 ) -> Result<()> {
-    let Couple { member, manager, pair } = office;
+    let Couple { member, manager, pair, .. } = office;
     let me = member.session().await?.me();
     let note = DocumentKey::Private { pair, user: me }.document_id(0);
     let (members, managers) = (member.open_up().await?, manager.open_up().await?);
