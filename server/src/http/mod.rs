@@ -1,9 +1,11 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
-//! Map: `openapi` the API described; `problem` errors; `extract` bodies, tokens and addresses; `limits` tries per address;
-//! `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`, `pages` the handlers. Decides nothing: a handler reads,
-//! asks `auth` or `records`, and answers. Neither query strings nor bodies are logged.
+//! Map: `openapi` the API described, `api_page` as a page; `problem` errors; `extract` bodies, tokens and addresses;
+//! `limits` tries per address; `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`,
+//! `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
+//! nor bodies are logged.
 
+mod api_page;
 mod commands;
 mod devices;
 mod extract;
@@ -88,6 +90,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(socket::open))
         .routes(routes!(socket::ticket))
         .routes(routes!(openapi::document))
+        .routes(routes!(api_page::page))
+        .routes(routes!(api_page::file))
         .routes(routes!(pages::health))
         .routes(routes!(pages::invitation))
 }
