@@ -27,6 +27,8 @@ use crate::eventually::eventually;
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 /// A debug build on shared cores starts within a second; ten say that something is wrong.
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// Names the database if it is not the file beside it.
+const DATABASE_NOTE: &str = "database-url";
 /// A server that is up answers at once; whoever does not is asked again.
 const ANSWER_DEADLINE: Duration = Duration::from_millis(500);
 
@@ -249,6 +251,20 @@ pub fn database_in(folder: &Path) -> PathBuf {
     folder.join("taiwa.db")
 }
 
+/// Lets servers and commands in `folder` keep their records in another database than the file there.
+///
+/// # Errors
+/// If that cannot be noted in the folder.
+pub fn keep_records_at(folder: &Path, url: &str) -> std::io::Result<()> {
+    std::fs::write(folder.join(DATABASE_NOTE), url)
+}
+
+/// The database of a server whose data lie in `folder`, as in its settings.
+pub fn records_of(folder: &Path) -> String {
+    let noted = std::fs::read_to_string(folder.join(DATABASE_NOTE));
+    noted.unwrap_or_else(|_| database_in(folder).to_string_lossy().into_owned())
+}
+
 /// The server with the settings of tests. It inherits no setting from the person who runs the tests.
 fn command(folder: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(binary("taiwa-server"));
@@ -261,7 +277,7 @@ fn command(folder: &Path, address: SocketAddr) -> Command {
         .current_dir(folder)
         .env("TAIWA_LISTEN", address.to_string())
         .env("TAIWA_PUBLIC_URL", format!("http://{address}"))
-        .env("TAIWA_DATABASE", database_in(folder))
+        .env("TAIWA_DATABASE", records_of(folder))
         .env("TAIWA_LOGIN_TRIES_PER_MINUTE", "1000");
     command
 }

@@ -2,10 +2,13 @@
 //!
 //! Used by tests of bad input and by the demo's checks from the outside. Decides nothing.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use anyhow::{Context, Result};
-use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
+use reqwest::{
+    Client, Method, StatusCode,
+    header::{CONTENT_TYPE, DATE},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,11 +19,18 @@ pub struct Answer {
     pub status: StatusCode,
     /// Media type, without parameters.
     pub media_type: String,
+    /// Headers, without those that differ each time.
+    pub headers: BTreeMap<String, String>,
     /// Body as text.
     pub text: String,
 }
 
 impl Answer {
+    /// A header; empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
     /// The body as JSON; null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
@@ -109,6 +119,18 @@ impl Rest {
         self.send(self.client.delete(self.url(path))).await
     }
 
+    /// Any request, with a body of any kind: its media type and bytes.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn request(&self, method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Result<Answer> {
+        let mut request = self.client.request(method, self.url(path));
+        if let Some((media_type, bytes)) = body {
+            request = request.header(CONTENT_TYPE, media_type).body(bytes);
+        }
+        self.send(request).await
+    }
+
     /// Asks to turn `GET path` into a WebSocket; the socket itself is dropped.
     ///
     /// # Errors
@@ -133,11 +155,14 @@ impl Rest {
         }
         let response = request.send().await.context("no answer")?;
         let status = response.status();
+        let headers = response.headers().iter().filter(|(name, _)| *name != DATE);
+        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
+        let headers = headers.collect();
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().to_owned();
         // After a switch of protocols there is no body, and reading would wait for the socket's end.
         let switched = status == StatusCode::SWITCHING_PROTOCOLS;
         let text = if switched { String::new() } else { response.text().await.context("the answer broke off")? };
-        Ok(Answer { status, media_type, text })
+        Ok(Answer { status, media_type, headers, text })
     }
 }

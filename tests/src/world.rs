@@ -13,16 +13,18 @@ use std::{
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
 use taiwa_mobile_core::session::SignIn;
-use taiwa_server::{Server, bus::News, config::Config};
+use taiwa_server::{Server, bus::News, config::Config, store::Store};
 use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
 use tempfile::TempDir;
 
 use crate::{
     clock::TestClock,
     company::Company,
-    process::{ServerProcess, database_in},
+    postgres::Postgres,
+    process::{ServerProcess, database_in, keep_records_at, records_of},
     rest::Rest,
     seed::Seed,
+    skip::skip,
 };
 
 /// What everybody's password is.
@@ -37,6 +39,8 @@ pub struct World {
     seed: Seed,
     /// E-mails of those who have chosen [`PASSWORD`]: another invitation would end what they are signed in on.
     have_passwords: Mutex<HashSet<String>>,
+    /// Ends after the server.
+    _postgres: Option<Arc<Postgres>>,
 }
 
 /// Where the server runs.
@@ -51,16 +55,23 @@ impl World {
     /// # Panics
     /// If the server does not start.
     pub async fn open(test: &str) -> Self {
-        let empty = Self::without_server(test).await.expect("the company is imported");
-        let clock = Arc::new(empty.clock.clone());
-        let config = Config {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            database: empty.database().to_string_lossy().into_owned(),
-            login_tries_per_minute: 1_000,
-            ..Config::default()
+        Self::without_server(test).await.expect("the company is imported").with_server_here().await
+    }
+
+    /// [`World::open`] with its records in PostgreSQL; none, after saying so, if the machine has none.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn open_on_postgres(test: &str) -> Option<Self> {
+        let Some(postgres) = Postgres::shared().await.expect("PostgreSQL starts") else {
+            skip(test, "no PostgreSQL server is installed");
+            return None;
         };
-        let server = Server::start(config, clock).await.expect("the server starts");
-        empty.with(Host::Here(server))
+        let folder = folder_for_a_world().expect("a temporary folder is made");
+        keep_records_at(folder.path(), &postgres.database().expect("a database is made")).expect("the folder is ours");
+        let mut empty = Self::in_folder(test, folder).await.expect("the company is imported");
+        empty.postgres = Some(postgres);
+        Some(empty.with_server_here().await)
     }
 
     /// Opens a world whose server is a process of its own, under the machine's clock, that can be killed.
@@ -74,12 +85,15 @@ impl World {
     }
 
     async fn without_server(test: &str) -> Result<EmptyWorld> {
+        Self::in_folder(test, folder_for_a_world()?).await
+    }
+
+    async fn in_folder(test: &str, folder: TempDir) -> Result<EmptyWorld> {
         show_logs_if_asked();
         let seed = Seed::of_this_run(test);
-        let folder = tempfile::Builder::new().prefix("taiwa-world-").tempdir()?;
         let company = Company::small("sample");
         company.import(folder.path()).await?;
-        Ok(EmptyWorld { folder, clock: TestClock::new(), company, seed })
+        Ok(EmptyWorld { folder, clock: TestClock::new(), company, seed, postgres: None })
     }
 
     /// Where the server listens.
@@ -132,6 +146,17 @@ impl World {
     /// The server's time.
     pub fn clock(&self) -> &TestClock {
         &self.clock
+    }
+
+    /// The records of a server in this process.
+    ///
+    /// # Panics
+    /// If the server is a process of its own.
+    pub fn store(&self) -> &Store {
+        match &self.host {
+            Host::Here(server) => server.store(),
+            Host::Process(_) => panic!("this world was opened with open_as_process"),
+        }
     }
 
     /// Everything random comes from this.
@@ -272,17 +297,31 @@ struct EmptyWorld {
     clock: TestClock,
     company: Company,
     seed: Seed,
+    postgres: Option<Arc<Postgres>>,
 }
 
 impl EmptyWorld {
-    fn database(&self) -> PathBuf {
-        database_in(self.folder.path())
+    async fn with_server_here(self) -> World {
+        let clock = Arc::new(self.clock.clone());
+        let config = Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            database: records_of(self.folder.path()),
+            token_key: Some(self.folder.path().join("token-key.pem")),
+            login_tries_per_minute: 1_000,
+            ..Config::default()
+        };
+        let server = Server::start(config, clock).await.expect("the server starts");
+        self.with(Host::Here(server))
     }
 
     fn with(self, host: Host) -> World {
-        let Self { folder, clock, company, seed } = self;
-        World { folder, host, clock, company, seed, have_passwords: Mutex::default() }
+        let Self { folder, clock, company, seed, postgres } = self;
+        World { folder, host, clock, company, seed, have_passwords: Mutex::default(), _postgres: postgres }
     }
+}
+
+fn folder_for_a_world() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix("taiwa-world-").tempdir()
 }
 
 /// `TAIWA_TEST_LOG=debug` shows what the server and phones of this process log.

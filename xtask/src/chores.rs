@@ -151,6 +151,17 @@ impl Steps {
     }
 }
 
+/// Writes `docs/openapi.json` as the server's own code describes it.
+pub(crate) fn openapi(root: &Path) -> Result<()> {
+    run(cargo(root).args(["build", "--package", "taiwa-server", "--package", "taiwa-tests", "--bins"]))?;
+    let printed =
+        Command::new(beside_this_program("taiwa-server")?).arg("openapi").output().context("run the server")?;
+    if !printed.status.success() {
+        bail!("taiwa-server openapi ended with {}", printed.status);
+    }
+    std::fs::write(root.join("docs/openapi.json"), printed.stdout).context("write docs/openapi.json")
+}
+
 /// Prints every broken rule and fails if there is one.
 pub(crate) fn tidy(root: &Path) -> Result<()> {
     let broken = tidy::check(root)?;

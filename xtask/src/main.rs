@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask demo | test | ci | tidy`.
+//! The project's chores: `cargo xtask demo | test | ci | openapi | tidy`.
 //!
 //! Each chore runs the commands a person would type and fails when one of them fails. Knows nothing of the product's
 //! code: it builds and starts binaries.
@@ -33,6 +33,8 @@ enum Chore {
     Test,
     /// What CI runs: formatting, lints, documentation, tidy, tests; prints the seconds of each step.
     Ci,
+    /// Writes docs/openapi.json anew from the routes of the server.
+    Openapi,
     /// Checks the rules of CONTRIBUTING.md that a machine can check.
     Tidy,
 }
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Demo { once, seed } => chores::demo(&root(), once, seed),
         Chore::Test => chores::test(&root()),
         Chore::Ci => chores::ci(&root()),
+        Chore::Openapi => chores::openapi(&root()),
         Chore::Tidy => chores::tidy(&root()),
     };
     match result {

@@ -9,6 +9,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response as Answer},
 };
+use serde_json::Value;
 use taiwa_shared::protocol::problem::{MEDIA_TYPE, Problem, ProblemCode};
 use utoipa::{
     IntoResponses, Modify, OpenApi,
@@ -24,7 +25,7 @@ use super::problem::{HttpError, kind_of};
 /// What the document says besides the routes.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "taiwa", description = include_str!("openapi.md"), license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(title = "taiwa", description = include_str!("openapi.md"), license(name = "MIT OR Apache-2.0")),
     servers((url = "/", description = "This server")),
     tags(
         (name = "login", description = "Getting, renewing and giving up tokens."),
@@ -60,11 +61,38 @@ impl Modify for Security {
 pub fn text() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let document = super::routes().into_openapi();
-        let mut text = document.to_pretty_json().expect("maps with text as keys become JSON");
-        text.push('\n');
-        text
+        let mut document = serde_json::to_value(document).expect("maps with text as keys become JSON");
+        if let Some(schemas) = document.pointer_mut("/components/schemas") {
+            leave_out_the_unknown(schemas);
+        }
+        format!("{document:#}\n")
     });
     &TEXT
+}
+
+/// Every closed set of words has one more with which older readers stand what newer servers say. Nobody sends it.
+fn leave_out_the_unknown(schema: &mut Value) {
+    let is_unknown = |word: &Value| matches!(word.as_str(), Some("unknown" | "other"));
+    let is_for_unknown = |alternative: &Value| {
+        let properties = alternative.get("properties").and_then(Value::as_object);
+        let mut words = properties.into_iter().flat_map(|map| map.values()).filter_map(|property| property.get("enum"));
+        words.any(|words| words.as_array().is_some_and(|words| words.iter().all(is_unknown)))
+    };
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Array(words)) = map.get_mut("enum")
+                && !words.iter().all(is_unknown)
+            {
+                words.retain(|word| !is_unknown(word));
+            }
+            if let Some(Value::Array(alternatives)) = map.get_mut("oneOf") {
+                alternatives.retain(|alternative| !is_for_unknown(alternative));
+            }
+            map.values_mut().for_each(leave_out_the_unknown);
+        }
+        Value::Array(values) => values.iter_mut().for_each(leave_out_the_unknown),
+        _ => {}
+    }
 }
 
 /// This description.
@@ -72,7 +100,7 @@ pub fn text() -> &'static str {
 /// OpenAPI 3.1, for generators of clients and for the page at `/api`.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "server", security(()),
-    responses((status = 200, description = "The document that you are reading.", body = serde_json::Value), OfServer),
+    responses((status = 200, description = "The document that you are reading.", body = Value), OfServer),
 )]
 pub(super) async fn document() -> Answer {
     ([(header::CONTENT_TYPE, "application/json")], text()).into_response()
