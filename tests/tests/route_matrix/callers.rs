@@ -12,6 +12,7 @@ use taiwa_shared::{
         login::LoginResponse,
         records::{RecordEntry, RecordsPage},
     },
+    time::Timestamp,
 };
 use taiwa_tests::{
     company::Company,
@@ -37,10 +38,12 @@ pub(super) struct Facts {
     pub(super) pair: Pair,
     pub(super) slot: Date,
     pub(super) member: UserId,
+    pub(super) members_email: String,
     /// A sign-in of the member that asks nothing.
     pub(super) members_device: DeviceId,
     /// The secret of an invitation that is good.
     pub(super) invitation: String,
+    pub(super) now: Timestamp,
 }
 
 impl Facts {
@@ -55,16 +58,13 @@ pub(super) enum Ask {
     Plain(String),
     /// A path and a JSON body.
     Json(String, serde_json::Value),
+    /// A path and a CSV body.
+    Csv(String, String),
     /// A path that becomes a WebSocket.
     Upgrade(String),
 }
 
 impl Caller {
-    /// Whether the server takes them for somebody.
-    pub(super) fn is_signed_in(&self) -> bool {
-        !matches!(self.name, "nobody" | "revoked device" | "deactivated")
-    }
-
     /// Whether the pair of [`Facts`] is none of theirs.
     pub(super) fn is_outside_the_pair(&self) -> bool {
         !matches!(self.name, "member" | "manager")
@@ -81,6 +81,9 @@ impl Caller {
             Ask::Json(path, body) => {
                 let body = serde_json::to_vec(body).unwrap();
                 self.rest.request(method, path, Some(("application/json", body))).await
+            }
+            Ask::Csv(path, text) => {
+                self.rest.request(method, path, Some(("text/csv", text.clone().into_bytes()))).await
             }
             Ask::Upgrade(path) => self.rest.upgrade(path).await,
         };
@@ -120,13 +123,15 @@ pub(super) async fn all(world: &World) -> (Facts, Vec<Caller>) {
     let members_device = world.login("tanaka").await.device;
     let pair = pair_of(&callers[0]).await;
     let slot = pair.cadence.slots(Date::constant(2026, 4, 1), Date::constant(2030, 1, 1)).next().unwrap();
-    (Facts { pair, slot, member: member.user, members_device, invitation }, callers)
+    let (members_email, now) = (world.company().email("tanaka"), member.tokens.server_time);
+    let facts = Facts { pair, slot, member: member.user, members_email, members_device, invitation, now };
+    (facts, callers)
 }
 
 async fn deactivate(world: &World, person: &str) {
     let email = world.company().email(person);
     let slug = world.company().slug();
-    run_server_command(world.folder(), &["deactivate", "--organisation", slug, &email]).await.unwrap();
+    run_server_command(world.folder(), &["person", "deactivate", "--organisation", slug, &email]).await.unwrap();
 }
 
 async fn make_admin(world: &World, organisation: OrganisationId, person: &str) {

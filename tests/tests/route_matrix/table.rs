@@ -4,11 +4,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use taiwa_shared::{
     domain::{meeting::Meeting, ownership::DocumentKey},
-    ids::{MeetingId, PairId},
+    ids::{CommandId, DeviceId, MeetingId, PairId},
 };
 use taiwa_tests::rest::Answer;
 
-use super::callers::{Ask, Caller, Facts, tells_of};
+use super::callers::{Ask, CALLERS, Caller, Facts, tells_of};
 
 /// What every caller gets from one operation.
 pub(super) struct Row {
@@ -36,6 +36,7 @@ pub(super) const FIXED_NAMES: [&str; 1] = ["/api/{file}"];
 pub(super) fn rows() -> Vec<Row> {
     let get = |path, ask, says, cells| Row { method: Method::GET, path, ask, says, cells };
     let post = |path, ask, says, cells| Row { method: Method::POST, path, ask, says, cells };
+    let delete = |path, ask, says, cells| Row { method: Method::DELETE, path, ask, says, cells };
     vec![
         //                                                       member       manager      other pair     hr             admin          other org.     nobody revoked deactivated
         get("/healthz",             plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
@@ -49,6 +50,10 @@ pub(super) fn rows() -> Vec<Row> {
         post("/v1/documents",       claim_memo, outcome,        ["200 known", "200 known", "200 refused", "200 refused", "200 refused", "200 refused", "401", "401", "401"]),
         get("/v1/sync",             socket,     status,         ["101",       "101",       "101",         "101",         "101",         "101",         "401", "401", "401"]),
         post("/v1/sync/ticket",     plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
+        post("/v1/commands",        finish,     outcome,        ["200 applied", "200 applied", "200 rejected", "200 rejected", "200 rejected", "200 rejected", "401", "401", "401"]),
+        post("/v1/people/import",   csv,        status,         ["404",       "404",       "404",         "404",         "200",         "404",         "404", "404", "404"]),
+        get("/v1/devices",          plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
+        delete("/v1/devices/{id}",  members_device, status,     ["204",       "404",       "404",         "404",         "404",         "404",         "401", "401", "401"]),
         post("/v1/login/refresh",   refresh,    status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         post("/v1/login/sign-out",  plain,      status,         ["204",       "204",       "204",         "204",         "204",         "204",         "401", "401", "401"]),
     ]
@@ -63,6 +68,20 @@ pub(super) fn foreign_and_random() -> Vec<Probe> {
             is_foreign_to: |_| true,
             foreign: |_, facts| Ask::Plain(format!("/invite/{}", facts.invitation)),
             random: |_, _| Ask::Plain("/invite/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
+        },
+        Probe {
+            method: Method::DELETE,
+            path: "/v1/devices/{id}",
+            is_foreign_to: |caller| caller.name != "member",
+            foreign: |_, facts| Ask::Plain(format!("/v1/devices/{}", facts.members_device)),
+            random: |_, _| Ask::Plain(format!("/v1/devices/{}", DeviceId::from_bytes([0x5a; 16]))),
+        },
+        Probe {
+            method: Method::POST,
+            path: "/v1/commands",
+            is_foreign_to: Caller::is_outside_the_pair,
+            foreign: |caller, facts| finish_one(caller, facts.pair.id, facts, 1),
+            random: |caller, facts| finish_one(caller, PairId::from_bytes([0x5a; 16]), facts, 2),
         },
         Probe {
             method: Method::POST,
@@ -112,6 +131,29 @@ fn refresh(path: &str, caller: &Caller, _: &Facts) -> Ask {
 fn claim_memo(path: &str, _: &Caller, facts: &Facts) -> Ask {
     let key = DocumentKey::Memo { pair: facts.pair.id, meeting: facts.meeting() };
     Ask::Json(path.to_owned(), json!({ "claims": [{ "key": key, "slot": facts.slot }] }))
+}
+
+fn finish(_: &str, caller: &Caller, facts: &Facts) -> Ask {
+    finish_one(caller, facts.pair.id, facts, 1)
+}
+
+/// A command of its own for each caller and number.
+fn finish_one(caller: &Caller, pair: PairId, facts: &Facts, sequence: u8) -> Ask {
+    let column = CALLERS.iter().position(|name| *name == caller.name).unwrap_or_default();
+    let id = CommandId::from_bytes([sequence * 16 + u8::try_from(column).unwrap(); 16]);
+    let meeting = json!({ "id": Meeting::id_of_slot(pair, facts.slot), "pair": pair, "slot": facts.slot });
+    let action = json!({ "type": "finish", "meeting": meeting, "at": facts.now });
+    let command = json!({ "id": id, "sequence": sequence, "made": facts.now, "action": action });
+    Ask::Json("/v1/commands".to_owned(), json!({ "commands": [command] }))
+}
+
+fn csv(path: &str, _: &Caller, facts: &Facts) -> Ask {
+    let file = format!("email,name\n{},田中 花子\n", facts.members_email);
+    Ask::Csv(format!("{path}?dry_run=true&keep_missing=true"), file)
+}
+
+fn members_device(_: &str, _: &Caller, facts: &Facts) -> Ask {
+    Ask::Plain(format!("/v1/devices/{}", facts.members_device))
 }
 
 /// Every kind of document of a pair, as if the caller were in it.
