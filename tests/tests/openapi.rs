@@ -102,8 +102,7 @@ fn every_operation_says_what_an_app_developer_needs() {
         }
         let needs_token = security.iter().all(|one| !one.as_object().unwrap().is_empty());
         let responses = operation["responses"].as_object().unwrap();
-        // A route that is hidden from most answers them like one that is not there.
-        let is_refusal_described = responses.contains_key("401") || responses.contains_key("404");
+        let is_refusal_described = responses.contains_key("401");
         assert!(!needs_token || is_refusal_described, "{name} needs a token and does not say what is answered without");
         if let Some(body) = operation.get("requestBody") {
             assert!(responses.contains_key("400") && responses.contains_key("413"), "{name}: what a wrong body gives");

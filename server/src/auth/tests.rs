@@ -105,7 +105,7 @@ fn claims_that_are_missing_or_wrong_are_refused_even_if_signed() {
         ("exp", json!(1_700_000_000)),
         ("exp", json!(i64::MAX)),
         ("exp", json!("soon")),
-        ("role", json!("admin")),
+        ("role", json!("emperor")),
     ] {
         let mut wrong = claims.clone();
         wrong[claim] = value;

@@ -1,6 +1,6 @@
 //! The list of people, brought in line with a CSV file by an admin of the organisation.
 //!
-//! Whoever is no admin gets the answer of an unknown route, before their body is read.
+//! Whoever is signed in and no admin gets the answer of an unknown route, before their body is read.
 
 use axum::{
     Json,
@@ -20,7 +20,7 @@ use taiwa_shared::{
 use super::{
     App,
     extract::SignedIn,
-    openapi::{OfAbsence, OfServer},
+    openapi::{OfAbsence, OfServer, OfToken},
     problem::HttpError,
     unknown_route,
 };
@@ -40,10 +40,8 @@ impl FromRequestParts<App> for Admin {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, HttpError> {
-        match SignedIn::from_request_parts(parts, app).await {
-            Ok(SignedIn(identity)) if identity.role == Role::Admin => Ok(Self(identity)),
-            _ => Err(unknown_route().await),
-        }
+        let SignedIn(identity) = SignedIn::from_request_parts(parts, app).await?;
+        if identity.role == Role::Admin { Ok(Self(identity)) } else { Err(unknown_route().await) }
     }
 }
 
@@ -98,7 +96,7 @@ pub(super) struct ImportQuery {
         (status = 400, description = "Parameters or content type are not what this route takes.", body = ImportProblem, content_type = "application/problem+json"),
         (status = 413, description = "The file is too large.", body = ImportProblem, content_type = "application/problem+json"),
         (status = 422, description = "The file has faults, or removes too many people; nothing has changed.", body = ImportProblem, content_type = "application/problem+json"),
-        OfAbsence, OfServer,
+        OfToken, OfAbsence, OfServer,
     ),
 )]
 pub(super) async fn import(

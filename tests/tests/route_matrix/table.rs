@@ -51,7 +51,7 @@ pub(super) fn rows() -> Vec<Row> {
         get("/v1/sync",             socket,     status,         ["101",       "101",       "101",         "101",         "101",         "101",         "401", "401", "401"]),
         post("/v1/sync/ticket",     plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         post("/v1/commands",        finish,     outcome,        ["200 applied", "200 applied", "200 rejected", "200 rejected", "200 rejected", "200 rejected", "401", "401", "401"]),
-        post("/v1/people/import",   csv,        status,         ["404",       "404",       "404",         "404",         "200",         "404",         "404", "404", "404"]),
+        post("/v1/people/import",   csv,        status,         ["404",       "404",       "404",         "404",         "200",         "404",         "401", "401", "401"]),
         get("/v1/devices",          plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         delete("/v1/devices/{id}",  members_device, status,     ["204",       "404",       "404",         "404",         "404",         "404",         "401", "401", "401"]),
         post("/v1/login/refresh",   refresh,    status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
