@@ -65,11 +65,11 @@ pub async fn play_once(seed: u64) -> Result<bool> {
     private_note::write(&mut story).await?;
     promises::play(&mut story).await?;
     field_staff::play(&mut story).await?;
-    rescheduling::play(&mut story).await?;
+    Box::pin(rescheduling::play(&mut story)).await?;
     power_cut::play(&mut story).await?;
-    restore::play(&mut story).await?;
-    people_change::play(&mut story).await?;
-    story.look_inside(prepared).await
+    Box::pin(restore::play(&mut story)).await?;
+    Box::pin(people_change::play(&mut story)).await?;
+    Box::pin(story.look_inside(prepared)).await
 }
 
 impl Story {
