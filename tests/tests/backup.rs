@@ -114,6 +114,31 @@ async fn nothing_is_overwritten_unless_the_operator_says_so(mut house: House) {
     assert!(house.server().store().restored().is_some());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_a_file_that_was_moved_away_is_not_read_into_the_restored_one() {
+    let mut house = House::sqlite().await;
+    let member = house.phone(MEMBER).await;
+    let meeting = member.next_meeting().await;
+    member.write(meeting, "はじめに。").await;
+    member.settled().await;
+    house.backup("one").await.unwrap();
+    let backed_up = house.changes().await;
+    member.write(meeting, "あとから。").await;
+    member.settled().await;
+    // As after a kill: the log has what is not in the file yet, and only the file is moved.
+    let (file, log) = (house.path("taiwa.db"), house.path("taiwa.db-wal"));
+    let left = std::fs::read(&log).unwrap();
+    house.stop().await;
+    std::fs::rename(file, house.path("moved")).unwrap();
+    std::fs::write(&log, &left).unwrap();
+
+    let done = house.restore("one", Replace::Refuse).await.unwrap();
+    assert!(!log.exists());
+    assert_eq!(house.changes().await, backed_up);
+    assert_eq!(house.report().await.damage, []);
+    assert_eq!(std::fs::read(done.aside.unwrap()).unwrap(), left, "it may hold what is nowhere else");
+}
+
 /// Every row of every table but the epoch's, as text.
 async fn rows_of(file: &std::path::Path) -> Vec<String> {
     let mut connection: SqliteConnection =

@@ -97,7 +97,7 @@ pub struct Restored {
     pub report: Report,
     /// The database's new epoch.
     pub epoch: StoreEpoch,
-    /// The file or schema that holds what was there before.
+    /// The file or schema that holds what was there before; a log, if there was no file with it.
     pub aside: Option<String>,
 }
 
@@ -185,10 +185,10 @@ async fn into_sqlite(file: &Path, target: &Path, now: Timestamp) -> Result<(Stor
     let epoch = bring_to_life(&new, now).await?;
     fs::File::open(&new).and_then(|file| file.sync_all()).map_err(failed("syncing", &new))?;
 
+    let aside = beside(target, &format!(".before-{}", in_name(now)));
     let aside = match is_absent_or_empty(target) {
-        true => None,
+        true => set_logs_aside(target, &aside)?,
         false => {
-            let aside = beside(target, &format!(".before-{}", in_name(now)));
             set_aside(target, &aside).await?;
             Some(aside)
         }
@@ -217,6 +217,28 @@ async fn set_aside(target: &Path, aside: &Path) -> Result<(), RestoreError> {
         remove_if_there(&beside(target, rest)).map_err(|source| failed("removing the old log of", source))?;
     }
     sync_folder_of(target).map_err(|source| failed("syncing the folder of", source))
+}
+
+/// Gives a log without its file another name: the file was moved away after a kill, and SQLite would read the log into
+/// the new one. It may hold what is nowhere else.
+fn set_logs_aside(target: &Path, aside: &Path) -> Result<Option<PathBuf>, RestoreError> {
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| RestoreError::File { what, path, source }
+    };
+    let mut kept = None;
+    for log in ["-journal", "-wal"] {
+        let (log, aside) = (beside(target, log), beside(aside, log));
+        match fs::rename(&log, &aside) {
+            Ok(()) => kept = Some(aside),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed("keeping the old log as", &aside)(source)),
+        }
+    }
+    let index = beside(target, "-shm");
+    remove_if_there(&index).map_err(failed("removing", &index))?;
+    sync_folder_of(target).map_err(failed("syncing the folder of", target))?;
+    Ok(kept)
 }
 
 async fn into_postgres(
