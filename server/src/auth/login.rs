@@ -48,7 +48,8 @@ pub async fn invite(
 
 impl Auth {
     /// Signs in with an invitation, which is used up, and sets the password. Earlier sign-ins of the person are over:
-    /// whoever needed a new invitation has lost the old way in, perhaps to somebody else.
+    /// whoever needed a new invitation has lost the old way in, perhaps to somebody else. So are their other invitations:
+    /// a link that somebody kept would set another password.
     ///
     /// # Errors
     /// [`AuthError::CredentialsRefused`], [`AuthError::PasswordTooWeak`] (the invitation stays good),
@@ -60,22 +61,23 @@ impl Auth {
         check_strength(&request.password)?;
         let password = self.passwords.hash(&request.password).await?;
         let now = self.clock.now();
-        // The counter is taken before the invitation, as everywhere, and only if there is something to end.
-        let has_devices = !self.store.devices(organisation, person).await?.is_empty();
+        // The counter first, as everywhere: of two who come at once with two invitations, or with one that is being made
+        // void, the second finds what the first has done.
         let mut tx = self.store.begin().await?;
-        let rev = if has_devices { Some(tx.next_rev(organisation).await?) } else { None };
+        let rev = tx.next_rev(organisation).await?;
         tx.use_invitation(&invitation, now).await?.ok_or(AuthError::CredentialsRefused)?;
+        tx.void_invitations(organisation, person).await?;
         let ended = tx.revoke_devices(organisation, person, now).await?;
-        if let Some(rev) = rev {
+        if !ended.is_empty() {
             tx.touch_person(organisation, person, rev).await?;
         }
         tx.set_password(organisation, person, &password, now).await?;
         let signed_in = self.finish(tx, organisation, person, &request.device_name, now).await?;
-        for device in ended {
-            self.bus.publish(News::Revoked { device });
-        }
-        if let Some(counter) = rev {
-            self.bus.publish(News::Records { organisation, counter });
+        if !ended.is_empty() {
+            for device in ended {
+                self.bus.publish(News::Revoked { device });
+            }
+            self.bus.publish(News::Records { organisation, counter: rev });
         }
         Ok(signed_in)
     }

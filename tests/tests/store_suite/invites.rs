@@ -31,6 +31,8 @@ super::on_both! {
     an_invited_person_signs_in_and_sees_the_pair;
     an_organisation_keeps_its_list_to_itself_unless_it_says_otherwise;
     who_never_came_is_invited_again_and_who_came_is_not;
+    a_link_that_was_kept_back_is_no_way_into_the_account_of_who_came;
+    nobody_takes_the_place_of_an_admin_who_never_came;
     an_address_that_somebody_has_is_taken;
     names_addresses_ids_and_secrets_that_cannot_be_are_refused;
     a_day_has_so_many_invites;
@@ -149,6 +151,33 @@ async fn who_never_came_is_invited_again_and_who_came_is_not(fixture: Fixture) {
     assert_eq!(send_one(&fixture, &ken, 6, fourth).await, rejected(RejectionReason::AddressTaken));
     for secret in ["third", "fourth"] {
         assert!(matches!(come(&fixture, secret).await, Err(AuthError::CredentialsRefused)), "{secret}");
+    }
+}
+
+async fn a_link_that_was_kept_back_is_no_way_into_the_account_of_who_came(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    open(&fixture, "a").await;
+    let ken = on_device(&fixture, "a", "ken@a.jp", 1).await;
+    for (n, secret) in [(1, "handed over"), (2, "kept back")] {
+        let outcome = send_one(&fixture, &ken, n.into(), invite(&fixture, n, "new@a.jp", secret)).await;
+        assert_eq!(outcome, Outcome::Applied, "{secret}");
+    }
+    let login = come(&fixture, "handed over").await.unwrap();
+    let kept = come(&fixture, "kept back").await;
+    assert!(matches!(kept, Err(AuthError::CredentialsRefused)), "{kept:?}");
+    assert!(fixture.auth.identity(login.tokens.access_token.expose()).await.is_ok());
+}
+
+async fn nobody_takes_the_place_of_an_admin_who_never_came(fixture: Fixture) {
+    let company = "email,name,manager_email,role\nken@a.jp,高橋 健,,\nmari@a.jp,田中 真理,ken@a.jp,admin\n\
+        hr@a.jp,人事 花,ken@a.jp,hr\n";
+    fixture.import("a", company).await;
+    open(&fixture, "a").await;
+    let ken = on_device(&fixture, "a", "ken@a.jp", 1).await;
+    for (n, email) in [(1, "mari@a.jp"), (2, "hr@a.jp")] {
+        let outcome = send_one(&fixture, &ken, n.into(), invite(&fixture, n, email, email)).await;
+        assert_eq!(outcome, rejected(RejectionReason::AddressTaken), "{email}");
+        assert!(matches!(come(&fixture, email).await, Err(AuthError::CredentialsRefused)), "{email}");
     }
 }
 

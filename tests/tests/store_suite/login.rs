@@ -67,7 +67,8 @@ async fn an_invitation_works_once_however_many_try_at_once(fixture: Fixture) {
 
 async fn an_invitation_ends_after_seven_days_and_survives_a_weak_password(fixture: Fixture) {
     let who = hanako(&fixture).await;
-    let (one, other) = (fixture.invitation(&who).await, fixture.invitation(&who).await);
+    let ken = fixture.principal("a", "ken@a.jp").await;
+    let (one, other) = (fixture.invitation(&who).await, fixture.invitation(&ken).await);
     let request = |invitation: &Secret, password: &str| InvitationRequest {
         invitation: invitation.clone(),
         password: Secret::new(password),

@@ -51,8 +51,9 @@ pub(super) async fn judge(
     }
     let same_secret = tx.invited(invitation.as_bytes()).await?;
     if let Some(known) = tx.person_by_email(organisation, &email).await? {
-        let waits =
-            known.active && known.manager == Some(principal.user) && !tx.has_signed_in(organisation, known.id).await?;
+        // The link of somebody who may do more than the sender would be a way to do it in their place.
+        let is_theirs = known.active && known.role == Role::Member && known.manager == Some(principal.user);
+        let waits = is_theirs && !tx.has_signed_in(organisation, known.id).await?;
         return Ok(match same_secret {
             _ if !waits => Verdict::rejected(RejectionReason::AddressTaken, None),
             Some(whose) if whose == (organisation, known.id) => Verdict::done(),
