@@ -172,6 +172,8 @@ pub struct PlainClient {
     pub ephemerals: Vec<(PeerId, Bytes)>,
     /// News of records.
     pub news: Vec<u64>,
+    /// Frames that only taiwa's own peers understand, news among them.
+    pub own_frames: usize,
     /// Set when the server closed, with its code.
     pub closed: Option<Option<u16>>,
     /// What the server complained about.
@@ -193,6 +195,7 @@ impl PlainClient {
             documents: HashMap::new(),
             ephemerals: Vec::new(),
             news: Vec::new(),
+            own_frames: 0,
             closed: None,
             complaints: Vec::new(),
             heard_bytes: HashMap::new(),
@@ -338,7 +341,11 @@ impl PlainClient {
             }
             Frame::Ephemeral { sender, data, .. } => self.ephemerals.push((sender.clone(), data.clone())),
             Frame::Error { message, .. } => self.complaints.push(message.clone()),
-            Frame::News { cursor_hint, .. } => self.news.push(*cursor_hint),
+            Frame::News { cursor_hint, .. } => {
+                self.news.push(*cursor_hint);
+                self.own_frames += 1;
+            }
+            Frame::Renew { .. } => self.own_frames += 1,
             _ => {}
         }
     }

@@ -19,6 +19,7 @@ mod killed_phone;
 mod killed_server;
 mod local_edits;
 mod login;
+mod news;
 mod openapi;
 mod organisations;
 mod people;
