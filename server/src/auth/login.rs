@@ -102,11 +102,16 @@ impl Auth {
             Some((person, organisation)) => self.store.password(*organisation, person.id).await?,
             None => None,
         };
-        let matches = self.passwords.verify(&request.password, hash).await?;
+        let matches = self.passwords.verify(&request.password, hash.clone()).await?;
         let (person, organisation) = person.filter(|_| matches).ok_or(AuthError::CredentialsRefused)?;
 
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
+        // Verifying takes its time: a password that was reset meanwhile, or whose person had to leave, opens nothing.
+        tx.next_rev(organisation).await?;
+        if tx.password(organisation, person.id).await? != hash {
+            return Err(AuthError::CredentialsRefused);
+        }
         tx.unlock_login(&account).await?;
         self.finish(tx, organisation, person.id, &request.device_name, now).await
     }

@@ -117,6 +117,19 @@ impl Store {
 }
 
 impl Tx {
+    /// The argon2id hash of somebody's password, as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn password(
+        &mut self,
+        organisation: OrganisationId,
+        person: UserId,
+    ) -> Result<Option<String>, StoreError> {
+        let (organisation, person) = (organisation.as_uuid(), person.as_uuid());
+        Ok(on!(tx self, |c| sqlx::query_scalar(PASSWORD).bind(organisation).bind(person).fetch_optional(c).await)?)
+    }
+
     /// Sets somebody's password hash.
     ///
     /// # Errors

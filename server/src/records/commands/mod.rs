@@ -231,7 +231,11 @@ async fn write(
             tx.add_meeting(organisation, &meeting, rev).await?;
             tx.change_meeting(organisation, &meeting, rev).await
         }
-        Change::Cadence(pair) => tx.set_cadence(organisation, &pair, rev).await.map(drop),
+        Change::Cadence(pair) => {
+            // It was open a moment ago, under the same counter.
+            let is_open = tx.set_cadence(organisation, &pair, rev).await?;
+            if is_open { Ok(()) } else { Err(StoreError::row("pair", format!("{} closed by itself", pair.id))) }
+        }
         Change::Invite(invited) => invite::write(tx, organisation, &invited, rev, now).await,
     }
 }
