@@ -1,13 +1,13 @@
 //! What an operator can set. Read by the CLI from TOML and `TAIWA_*`; tests fill it in by hand.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
-use serde::Deserialize;
+use crate::config_table::{Kind, SETTINGS, nearest};
 
 /// Settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,7 @@ pub struct Config {
 }
 
 /// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -86,60 +85,27 @@ pub enum ConfigError {
     },
 }
 
-/// The TOML file; every key may be left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct File {
-    listen: Option<String>,
-    public_url: Option<String>,
-    database: Option<String>,
-    token_key: Option<PathBuf>,
-    allowed_origins: Option<Vec<String>>,
-    trusted_proxies: Option<u8>,
-    login_tries_per_minute: Option<u32>,
-    log: Option<LogFormat>,
-}
-
 impl Config {
     /// Settings from the defaults, the file if one is given, and the environment.
     ///
     /// # Errors
     /// [`ConfigError`], naming the key and what to write.
     pub fn load(path: Option<&Path>, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let file = match path {
+        let mut file = match path {
             Some(path) => read_file(path)?,
-            None => File::default(),
+            None => BTreeMap::new(),
         };
-        let variable = |name| environment(name).filter(|value| !value.is_empty());
-        let default = Self::default();
-        let listen = match variable("TAIWA_LISTEN").or(file.listen) {
-            Some(text) => parsed("listen", &text, "is not an address and port: write for example 127.0.0.1:4150")?,
-            None => default.listen,
-        };
-        let config = Self {
-            listen,
-            public_url: variable("TAIWA_PUBLIC_URL").or(file.public_url).unwrap_or_else(|| format!("http://{listen}")),
-            database: variable("TAIWA_DATABASE").or(file.database).unwrap_or(default.database),
-            token_key: variable("TAIWA_TOKEN_KEY").map(PathBuf::from).or(file.token_key),
-            allowed_origins: match variable("TAIWA_ALLOWED_ORIGINS") {
-                Some(text) => text.split(',').map(|origin| origin.trim().to_owned()).collect(),
-                None => file.allowed_origins.unwrap_or_default(),
-            },
-            trusted_proxies: match variable("TAIWA_TRUSTED_PROXIES") {
-                Some(text) => parsed("trusted_proxies", &text, "is not a number of proxies: write 0, or 1 for one")?,
-                None => file.trusted_proxies.unwrap_or(default.trusted_proxies),
-            },
-            login_tries_per_minute: match variable("TAIWA_LOGIN_TRIES_PER_MINUTE") {
-                Some(text) => parsed("login_tries_per_minute", &text, "is not a number: write for example 20")?,
-                None => file.login_tries_per_minute.unwrap_or(default.login_tries_per_minute),
-            },
-            log: match variable("TAIWA_LOG").as_deref() {
-                Some("text") => LogFormat::Text,
-                Some("json") => LogFormat::Json,
-                Some(other) => return Err(refused("log", other, "is not a format: write text or json")),
-                None => file.log.unwrap_or(default.log),
-            },
-        };
+        let mut config = Self { public_url: String::new(), ..Self::default() };
+        for setting in SETTINGS {
+            let in_file = file.remove(setting.key);
+            let given = environment(setting.variable).filter(|text| !text.is_empty()).or(in_file);
+            if let Some(text) = given.filter(|text| !text.is_empty()) {
+                (setting.set)(&mut config, &text)?;
+            }
+        }
+        if config.public_url.is_empty() {
+            config.public_url = format!("http://{}", config.listen);
+        }
         config.checked()
     }
 
@@ -181,16 +147,38 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<File, ConfigError> {
+/// The keys of the file with their values as text; every key may be left out.
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let wrong = |detail| ConfigError::File { path: path.to_owned(), detail };
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| ConfigError::File { path: path.to_owned(), detail: error.to_string() })
+    let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            return Err(wrong(format!("unknown key `{key}`: did you mean `{}`?", nearest(&key))));
+        };
+        let text = as_text(setting.kind, value).map_err(|takes| wrong(format!("`{key}` takes {takes}")))?;
+        values.insert(key, text);
+    }
+    Ok(values)
 }
 
-fn parsed<T: FromStr>(key: &'static str, text: &str, advice: &'static str) -> Result<T, ConfigError> {
-    text.trim().parse().map_err(|_| refused(key, text, advice))
+/// The value as a variable would have it, or what the key takes instead.
+fn as_text(kind: Kind, value: toml::Value) -> Result<String, &'static str> {
+    match (kind, value) {
+        (Kind::Text, toml::Value::String(text)) => Ok(text),
+        (Kind::Text, _) => Err("a text in quotes"),
+        (Kind::Number, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::Number, _) => Err("a number, without quotes"),
+        (Kind::List, toml::Value::Array(items)) => {
+            let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            texts.map(|texts| texts.join(",")).ok_or("a list of texts, as in [\"https://app.example.jp\"]")
+        }
+        (Kind::List, _) => Err("a list of texts, as in [\"https://app.example.jp\"]"),
+    }
 }
 
-fn refused(key: &'static str, value: &str, advice: &'static str) -> ConfigError {
+pub(crate) fn refused(key: &'static str, value: &str, advice: &'static str) -> ConfigError {
     ConfigError::Value { key, value: value.to_owned(), advice }
 }
 
@@ -244,9 +232,9 @@ mod tests {
             ),
             (None, ("TAIWA_DATABASE", "mysql://me:secret@x/y"), "setting database: \"mysql\" is not a kind of"),
             (None, ("TAIWA_LOGIN_TRIES_PER_MINUTE", "many"), "setting login_tries_per_minute: \"many\" is not"),
-            (Some("lisen = 'x'"), ("", ""), "unknown field `lisen`, expected one of `listen`"),
+            (Some("lisen = 'x'"), ("", ""), "unknown key `lisen`: did you mean `listen`?"),
             (Some("listen = 'x"), ("", ""), "line 1"),
-            (Some("log = 'xml'"), ("", ""), "expected `text` or `json`"),
+            (Some("log = 'xml'"), ("", ""), "is not a format: write text or json"),
         ] {
             let error = load(file, &[environment]).unwrap_err().to_string();
             assert!(error.contains(expected), "{expected}\n{error}");

@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod config_table;
 pub mod operate;
 pub mod records;
 pub mod store;

@@ -1,5 +1,5 @@
 //! What an operator types: `serve`, `organisation`, `import`, `invite`, `person`, `backup`, `restore`,
-//! `check`, `restored`.
+//! `check`, `restored`, `openapi`, `configuration`.
 //!
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
 //! everything else to standard error; an error says which key it is about and what to write.
@@ -77,6 +77,8 @@ enum Command {
     Restored,
     /// Prints the OpenAPI document of the REST routes.
     Openapi,
+    /// Prints the reference of all settings.
+    Configuration,
 }
 
 /// Runs the command line.
@@ -86,6 +88,10 @@ enum Command {
 pub async fn run(cli: Cli) -> Result<()> {
     if matches!(cli.command, Command::Openapi) {
         print!("{}", crate::openapi_text());
+        return Ok(());
+    }
+    if matches!(cli.command, Command::Configuration) {
+        print!("{}", crate::config_table::reference());
         return Ok(());
     }
     let config = Config::load(cli.config.as_deref(), &|name| std::env::var(name).ok())?;
@@ -101,6 +107,6 @@ pub async fn run(cli: Cli) -> Result<()> {
         }
         Command::Check { json, file } => database::check(&config, file.as_deref(), json).await,
         Command::Restored => database::restored(&config).await,
-        Command::Openapi => Ok(()),
+        Command::Openapi | Command::Configuration => Ok(()),
     }
 }
