@@ -123,10 +123,11 @@ async fn a_sign_in_that_went_on_after_the_backup_asks_for_the_password_and_loses
 }
 
 async fn a_sign_in_made_after_the_backup_asks_for_the_password_and_loses_nothing(mut house: House) {
-    let first = house.phone(MEMBER).await;
+    let mut first = house.phone(MEMBER).await;
     let meeting = first.next_meeting().await;
     first.settled().await;
     house.backup("one").await.unwrap();
+    first.close().await;
     let second = house.phone(MEMBER).await;
     second.next_meeting().await;
     second.write(meeting, "新しい電話の文。").await;
@@ -139,6 +140,9 @@ async fn a_sign_in_made_after_the_backup_asks_for_the_password_and_loses_nothing
     second.reads(meeting, &["新しい電話の文。", "その後の文。"]).await;
     let manager = house.phone(MANAGER).await;
     manager.reads(meeting, &["新しい電話の文。", "その後の文。"]).await;
+    // A phone that slept through all of it.
+    first.open().await;
+    first.reads(meeting, &["新しい電話の文。", "その後の文。"]).await;
 }
 
 async fn a_token_from_before_the_backup_goes_on_and_ends_no_sign_in(mut house: House) {
