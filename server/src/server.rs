@@ -19,7 +19,7 @@ use crate::{
     },
     bus::Bus,
     config::Config,
-    http::{self, App, principal_of},
+    http::{self, App, Readiness, principal_of},
     records::upkeep,
     store::{ServerLock, Store, StoreError},
     sync::{Hub, HubLimits},
@@ -112,7 +112,8 @@ impl Server {
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(upkeep::run(store.clone(), bus.clone(), Arc::clone(&clock), stopping.clone()));
-        let app = App::new(Arc::new(config), store.clone(), bus.clone(), clock, auth, hub.clone());
+        let readiness = Readiness::until(stopping.clone());
+        let app = App::new(Arc::new(config), store.clone(), bus.clone(), clock, auth, hub.clone(), readiness);
         let serving = tokio::spawn(http::serve(listener, http::router(app), stopping.clone().cancelled_owned()));
         tracing::info!(%address, "serving");
         Ok(Self { address, store, hub, bus, stopping, tasks, serving, _lock: lock })

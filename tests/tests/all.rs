@@ -21,6 +21,7 @@ mod local_edits;
 mod login;
 mod news;
 mod openapi;
+mod operating;
 mod organisations;
 mod people;
 mod phone_commands;

@@ -2,6 +2,7 @@
 //!
 //! Map: `openapi` the API described, `api_page` as a page; `problem` errors; `extract` bodies, tokens and addresses;
 //! `limits` tries per address; `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`,
+//! `ready`,
 //! `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
 //! nor bodies are logged.
 
@@ -16,6 +17,7 @@ mod openapi;
 mod pages;
 mod people;
 mod problem;
+mod ready;
 mod records;
 mod socket;
 
@@ -42,6 +44,7 @@ use limits::AddressLimit;
 pub(crate) use listen::serve;
 pub use openapi::text as openapi_text;
 use problem::HttpError;
+pub(crate) use ready::Readiness;
 
 /// Largest request body: 200 claims have 60 KiB.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -58,6 +61,7 @@ pub(crate) struct App {
     pub(crate) auth: Auth,
     pub(crate) hub: Hub,
     pub(crate) login_limit: Arc<AddressLimit>,
+    pub(crate) readiness: Readiness,
 }
 
 impl App {
@@ -68,9 +72,10 @@ impl App {
         clock: Arc<dyn Clock>,
         auth: Auth,
         hub: Hub,
+        readiness: Readiness,
     ) -> Self {
         let login_limit = Arc::new(AddressLimit::per_minute(config.login_tries_per_minute, Arc::clone(&clock)));
-        Self { config, store, bus, clock, auth, hub, login_limit }
+        Self { config, store, bus, clock, auth, hub, login_limit, readiness }
     }
 }
 
@@ -93,6 +98,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api_page::page))
         .routes(routes!(api_page::file))
         .routes(routes!(pages::health))
+        .routes(routes!(ready::ready))
         .routes(routes!(pages::invitation))
 }
 

@@ -61,11 +61,17 @@ struct HubFigures {
 pub(super) async fn health(State(app): State<App>, caller: Caller) -> (StatusCode, Json<Health>) {
     if let Err(error) = app.store.counters().await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the health check found no database");
-        let health = Health { status: "database unavailable", version: None, hub: None };
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(health));
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(Health::only("database unavailable")));
     }
     let hub = caller.is_local.then(|| HubFigures::of(&app.hub));
     (StatusCode::OK, Json(Health { status: "ok", version: Some(env!("CARGO_PKG_VERSION")), hub }))
+}
+
+impl Health {
+    /// Nothing but a word.
+    pub(super) fn only(status: &'static str) -> Self {
+        Self { status, version: None, hub: None }
+    }
 }
 
 impl HubFigures {

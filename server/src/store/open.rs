@@ -65,6 +65,7 @@ statements! {
     MIGRATED_TO = "select max(version) from _sqlx_migrations";
     ADD_EPOCH = "insert into store_epoch (one, epoch, made) values (1, $1, $2) on conflict (one) do nothing";
     EPOCH = "select epoch, restored from store_epoch where one = 1";
+    TOUCH_EPOCH = "update store_epoch set one = one where one = 1";
     RENEW_EPOCH = "update store_epoch set epoch = $1, restored = $2 where one = 1";
 }
 
@@ -140,6 +141,26 @@ impl Store {
     /// [`StoreError`] if the statement failed.
     pub async fn migrated_to(&self) -> Result<Option<i64>, StoreError> {
         Ok(on!(read self, |c| sqlx::query_scalar(MIGRATED_TO).fetch_one(c).await)?)
+    }
+
+    /// Whether every migration that this version knows has run.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database could not be read.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let newest = SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max();
+        Ok(self.migrated_to().await? >= newest)
+    }
+
+    /// Writes a row as it stands and takes that back: whether the database takes writes, without changing anything.
+    /// A full disk shows only when a commit fails.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not.
+    pub async fn try_writing(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        on!(tx tx, |c| sqlx::query(TOUCH_EPOCH).execute(c).await.map(drop))?;
+        Ok(())
     }
 
     async fn read_epoch(&self, now: Timestamp) -> Result<(StoreEpoch, Option<Timestamp>), StoreError> {

@@ -40,6 +40,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         //                                                       member       manager      other pair     hr             admin          other org.     nobody revoked deactivated
         get("/healthz",             plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
+        get("/readyz",              plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
         get("/openapi.json",        plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
         get("/api",                 plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
         get("/api/{file}",          page_file,  status,         ["200",       "200",       "200",         "200",         "200",         "200",         "200", "200", "200"]),
