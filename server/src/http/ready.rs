@@ -38,11 +38,14 @@ impl NotReady {
     }
 }
 
+/// When the database was asked, and what came of it.
+type Answered = (Instant, Result<(), NotReady>);
+
 /// Answers the question; clones share the last answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness {
     stopping: CancellationToken,
-    last: Arc<Mutex<Option<(Instant, Result<(), NotReady>)>>>,
+    last: Arc<Mutex<Option<Answered>>>,
 }
 
 impl Readiness {
