@@ -19,7 +19,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use taiwa_shared::{ids::StoreEpoch, time::Timestamp};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use super::{Db, Shared, Store, StoreError, WRITING_REQUESTS, in_time};
@@ -33,6 +36,11 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Waiting for a free connection longer than this is an overload, which the caller reports.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// PostgreSQL keeps the lock of a server that has just stopped until its backend has noticed, on a busy machine for
+/// about a second.
+const ENDED_SESSION: Duration = Duration::from_secs(5);
+/// Time between two tries for that lock.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 /// What every session asks of PostgreSQL, whatever the database or the URL says: a commit is on disk, a statement ends
 /// before [`super::ANSWER_PATIENCE`], and a server that vanished holds no locks for long.
 const POSTGRES_SETTINGS: [(&str, &str); 7] = [
@@ -345,8 +353,14 @@ impl ServerLock {
     /// [`StoreError`] if the database could not be reached.
     pub async fn take_session(url: &str) -> Result<Option<Self>, StoreError> {
         let mut connection = PgConnection::connect(url).await.map_err(|error| open_error("PostgreSQL", error))?;
-        let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(SERVER_LOCK).fetch_one(&mut connection);
-        let taken: bool = in_time(lock).await?;
-        Ok(taken.then_some(Self { _held: Held::Session { _connection: connection } }))
+        let until = Instant::now() + ENDED_SESSION;
+        loop {
+            let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(SERVER_LOCK);
+            let taken: bool = in_time(lock.fetch_one(&mut connection)).await?;
+            if taken || Instant::now() >= until {
+                return Ok(taken.then_some(Self { _held: Held::Session { _connection: connection } }));
+            }
+            sleep(LOCK_RETRY).await;
+        }
     }
 }
