@@ -22,6 +22,7 @@ mod login;
 mod news;
 mod openapi;
 mod operating;
+mod operating_manual;
 mod organisations;
 mod people;
 mod phone_commands;
