@@ -23,7 +23,10 @@ const WRITE_ACCOUNT: &str = "insert into account (part, sealed) values ($1, $2)
 const DOCUMENTS: &str = "select id, sealed from document";
 const CARDS: &str = "select id, sealed from refused_edit";
 const WRITE_CARD: &str = "insert into refused_edit (id, sealed) values ($1, $2) on conflict (id) do nothing";
+/// From the index alone, so that a damaged page of the table does not hide the rows on the others.
+const COMMAND_NUMBERS: &str = "select sequence, state from command order by state, sequence";
 const COMMANDS: &str = "select sequence, id, state, epoch, sealed from command";
+const COMMAND: &str = "select sequence, id, state, epoch, sealed from command where sequence = $1";
 const WRITE_COMMAND: &str = "insert into command (sequence, id, state, epoch, sealed) values ($1, $2, $3, $4, $5)";
 const LAST_SEQUENCE: &str = "select max(seq) from sqlite_sequence where name = 'command'";
 /// The counter of commands goes on here after a damage that may have taken the newest of them: more than anybody gives,
@@ -135,11 +138,11 @@ impl Store {
             .collect();
         let cards: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(CARDS).fetch_all(read).await.unwrap_or_default();
         found.cards = cards.into_iter().filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
-        let commands: Vec<CommandColumns> = sqlx::query_as(COMMANDS).fetch_all(read).await.unwrap_or_default();
+        let (commands, lost) = self.salvage_commands().await;
         let known: Option<i64> = sqlx::query_scalar(LAST_SEQUENCE).fetch_one(read).await.ok().flatten();
         found.last_sequence = commands.iter().map(|row| row.0).chain(known).max().unwrap_or(0);
-        found.unsent_lost += count(commands.iter().filter(|row| row.2 == 1 && !self.opens("command", &row.1, &row.4)));
-        found.commands = commands.into_iter().filter(|row| self.opens("command", &row.1, &row.4)).collect();
+        found.unsent_lost += lost;
+        found.commands = commands;
         let documents: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(DOCUMENTS).fetch_all(read).await.unwrap_or_default();
         for (id, sealed) in documents {
             let Ok(id) = self.document_id(&id) else { continue };
@@ -154,6 +157,35 @@ impl Store {
             }
         }
         found
+    }
+
+    /// The commands that read, and how many that waited do not.
+    async fn salvage_commands(&self) -> (Vec<CommandColumns>, u32) {
+        let read = &self.0.read;
+        let numbers: Result<Vec<(i64, i64)>, _> = sqlx::query_as(COMMAND_NUMBERS).fetch_all(read).await;
+        let (mut commands, mut lost) = (Vec::new(), 0);
+        if let Ok(numbers) = numbers {
+            for (sequence, state) in numbers {
+                let row = sqlx::query_as(COMMAND).bind(sequence).fetch_optional(read).await;
+                match row.ok().flatten() {
+                    Some(row) => commands.push(row),
+                    None => lost += u32::from(is_unanswered(state)),
+                }
+            }
+        } else {
+            // The index is damaged; the table need not be.
+            commands = sqlx::query_as(COMMANDS).fetch_all(read).await.unwrap_or_default();
+        }
+        commands.retain(|row: &CommandColumns| {
+            let opens = self.opens("command", &row.1, &row.4);
+            lost += u32::from(!opens && is_unanswered(row.2));
+            opens
+        });
+        for row in &mut commands {
+            // Sent once more, what was answered gets the same answer.
+            row.2 = if is_unanswered(row.2) { 1 } else { row.2 };
+        }
+        (commands, lost)
     }
 
     async fn salvage_changes(&self, document: DocumentId) -> (ChangesWithState, u32) {
@@ -217,6 +249,11 @@ impl Store {
         }
         Ok(unsent)
     }
+}
+
+/// Whether a command waits for the server; a damaged state counts as waiting.
+fn is_unanswered(state: i64) -> bool {
+    !matches!(state, 2 | 3)
 }
 
 fn count_unsent(changes: &[(StoredChange, bool)]) -> u32 {

@@ -128,3 +128,41 @@ async fn a_damaged_file_gives_its_commands_back_and_the_numbers_go_on() {
     let next = store.add_command(new(3)).await.unwrap().sequence;
     assert!(next > 1_000, "a command that could not be read had a smaller number than {next}");
 }
+
+#[tokio::test]
+async fn a_damaged_page_costs_the_commands_on_it_and_no_others_and_they_are_counted() {
+    const PAGE: usize = 4096;
+    const TABLE_LEAF: u8 = 13;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.taiwa");
+    let store = open(&path).await;
+    for number in 1..=40 {
+        store.add_command(new(number)).await.unwrap();
+    }
+    store.close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let holds_one = |page: &[u8]| page[0] == TABLE_LEAF && page.windows(16).any(|bytes| bytes == [20; 16]);
+    let page = bytes.chunks_mut(PAGE).find(|page| holds_one(page)).expect("command 20 stands on a page of the table");
+    page[0] = 0xff;
+    std::fs::write(&path, bytes).unwrap();
+    let (store, recovered) = Store::recover(&path, &VaultKey::new([7; 32])).await.unwrap();
+    let kept = numbers(&store.commands().await.unwrap());
+    assert!(kept.contains(&1) && kept.contains(&40) && !kept.contains(&20), "{kept:?}");
+    assert_eq!(usize::try_from(recovered.unsent_kept).unwrap(), kept.len());
+    assert_eq!(recovered.unsent_kept + recovered.unsent_lost, 40);
+}
+
+#[tokio::test]
+async fn a_damaged_state_of_a_command_does_not_keep_the_store_from_being_recovered() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.taiwa");
+    let store = open(&path).await;
+    store.add_command(new(1)).await.unwrap();
+    for damage in ["pragma ignore_check_constraints = on", "update command set state = 5"] {
+        sqlx::query(damage).execute(&store.0.write).await.unwrap();
+    }
+    store.close().await;
+    let (store, recovered) = Store::recover(&path, &VaultKey::new([7; 32])).await.unwrap();
+    assert_eq!((recovered.unsent_kept, recovered.unsent_lost), (1, 0));
+    assert_eq!(store.commands().await.unwrap()[0].state, CommandState::Waiting);
+}
