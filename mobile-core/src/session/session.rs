@@ -123,7 +123,7 @@ impl Session {
     pub async fn refresh(&self, budget: Duration) -> SyncRun {
         let run = self.sync.sync_until(budget).await;
         // A server that takes no commands now leaves them waiting.
-        match self.core.store.waiting_commands().await {
+        match self.core.unsent_commands().await {
             Ok(0) => run,
             Ok(_) | Err(_) => SyncRun::Unfinished,
         }
@@ -165,7 +165,7 @@ impl Session {
     /// [`SessionError`] if the store cannot be read.
     pub async fn unsent(&self) -> Result<u32, SessionError> {
         let changes: u32 = self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum();
-        Ok(changes.saturating_add(self.core.store.waiting_commands().await?))
+        Ok(changes.saturating_add(self.core.unsent_commands().await?))
     }
 
     /// When this phone last heard from the server: now while the connection stands.
@@ -243,7 +243,7 @@ async fn take_events(
                         }
                     }
                 }
-                if status.waiting.changes == 0 && core.store.waiting_commands().await.is_ok_and(|count| count == 0) {
+                if status.waiting.changes == 0 && core.unsent_commands().await.is_ok_and(|count| count == 0) {
                     core.note_waiting(Waits::Nothing);
                 }
                 core.changes.happened();

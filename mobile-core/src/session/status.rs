@@ -33,7 +33,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn save_state(&self) -> Result<SaveState, SessionError> {
-        let mut changes = self.core.store.waiting_commands().await?;
+        let mut changes = self.core.unsent_commands().await?;
         for (document, unacknowledged) in self.core.store.unacknowledged().await? {
             let known = self.core.store.document(document).await?;
             if known.is_some_and(|known| known.refused.is_none()) {

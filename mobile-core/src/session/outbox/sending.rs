@@ -19,7 +19,7 @@ use taiwa_shared::{
 };
 use tokio::time::Instant;
 
-use super::super::{SessionError, contact::Contact};
+use super::super::{SessionError, contact::Contact, core::Core};
 use crate::{
     http::HttpError,
     store::{CommandState, KEPT, StoredCommand},
@@ -69,6 +69,16 @@ fn plan(due: &[StoredCommand], refused: &HashMap<CommandId, Outcome>) -> Plan {
         }
     }
     plan
+}
+
+impl Core {
+    /// How many commands the server's store does not have: those that wait, and in a new epoch those to be sent again.
+    pub(in crate::session) async fn unsent_commands(&self) -> Result<u32, SessionError> {
+        let Some(cursor) = self.store.cursor().await? else { return Ok(self.store.waiting_commands().await?) };
+        let now = self.now();
+        let unanswered = self.store.commands_unanswered_in(cursor.epoch).await?;
+        Ok(u32::try_from(unanswered.iter().filter(|command| is_due(command, now)).count()).unwrap_or(u32::MAX))
+    }
 }
 
 impl Contact {

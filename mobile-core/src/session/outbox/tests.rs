@@ -15,7 +15,7 @@ use taiwa_shared::{
     ids::StoreEpoch,
     protocol::{
         commands::{Current, Outcome, RejectionReason},
-        records::{DocumentRecord, RecordEntry},
+        records::{DocumentRecord, RecordEntry, RecordsPage},
     },
     time::Zone,
 };
@@ -271,4 +271,17 @@ async fn what_was_prepared_for_a_cancelled_meeting_is_offered_and_copied_only_wh
     let put_back = shown(&session).await;
     assert_eq!((put_back.when.as_str(), put_back.topics.len()), ("今日 11:00", 1));
     assert_eq!(session.meeting_of(meeting()).unwrap().state, MeetingState::Planned);
+}
+
+#[tokio::test]
+async fn what_a_restored_server_lacks_waits_until_it_was_sent_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (taiwa, session, _) = manager(directory.path()).await;
+    session.move_meeting(meeting(), at(20, 15)).await.unwrap();
+    answer_all(&session, &Outcome::Applied).await;
+    assert_eq!((session.unsent().await.unwrap(), session.save_state().await.unwrap()), (0, SaveState::Synced));
+    let restored = RecordsPage { epoch: StoreEpoch::from_bytes([2; 16]), ..page(Vec::new()) };
+    session.desk.apply_page(restored).await.unwrap();
+    assert!(matches!(session.save_state().await.unwrap(), SaveState::Waiting { changes: 1 }));
+    assert_eq!(taiwa.sign_out(OnUnsent::Ask).await.unwrap(), SignedOut::Unsent { changes: 1 });
 }
