@@ -190,7 +190,12 @@ fn is_not_understood(error: &HttpError) -> bool {
 
 /// How long to rest after a refusal that is nothing the person or the app can change; documents go on meanwhile.
 fn rest_after(error: &HttpError) -> Option<Duration> {
-    let HttpError::Refused(problem) = error else { return None };
+    let problem = match error {
+        HttpError::Refused(problem) => problem,
+        // The records came from the server just before: something between takes offence at commands alone.
+        HttpError::Unexpected { .. } => return Some(REST),
+        HttpError::Offline(_) => return None,
+    };
     match problem.code {
         ProblemCode::TokenInvalid | ProblemCode::SignInAgain | ProblemCode::UpdateApp => None,
         _ => {
@@ -259,6 +264,12 @@ mod tests {
         let plan = plan(&due, &refused);
         assert_eq!(plan.settled_here, [(id(2), outcome.clone()), (id(4), outcome)]);
         assert_eq!(sent(&plan), [3]);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_servers_lets_the_outbox_rest_and_holds_up_no_document() {
+        assert_eq!(rest_after(&HttpError::Unexpected { status: 403 }), Some(REST));
+        assert_eq!(rest_after(&HttpError::Offline("no line".into())), None, "the connection is tried again");
     }
 
     #[test]
