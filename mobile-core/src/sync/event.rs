@@ -9,9 +9,9 @@ use crate::store::RefusalReason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Connection {
     /// No connection; edits wait on this phone and it tries again by itself.
-    #[default]
     Offline,
-    /// Getting a token, opening the socket, or exchanging records.
+    /// Getting a token, opening the socket, or exchanging records; also before the first attempt, when nothing is known yet.
+    #[default]
     Connecting,
     /// Documents are being synchronised, or are in sync.
     Online,
