@@ -123,6 +123,14 @@ impl House {
         restored
     }
 
+    /// Waits until every document has fallen quiet and its record says what it holds.
+    pub(super) async fn digests_are_renewed(&self) {
+        eventually("every digest is renewed", PATIENCE, || async {
+            self.server().store().stale_digests().await.unwrap().is_empty().then_some(())
+        })
+        .await;
+    }
+
     pub(super) async fn report(&self) -> Report {
         report_of(&self.url).await
     }
@@ -145,10 +153,24 @@ impl House {
         format!("http://{}", self.address)
     }
 
-    pub(super) async fn phone(&self, email: &str) -> Phone {
+    /// A new phone of somebody who has chosen the password already; unlike an invitation it ends no other sign-in.
+    pub(super) async fn phone_by_password(&self, email: &str) -> Phone {
+        let phone = self.new_phone().await;
+        phone.sign_in_again(email).await;
+        phone.next_meeting().await;
+        phone
+    }
+
+    async fn new_phone(&self) -> Phone {
         let (folder, vault) = (tempfile::tempdir().unwrap(), Arc::new(MemoryVault::default()));
         let mut phone = Phone { taiwa: None, folder, vault, clock: self.clock.clone(), url: self.server_url() };
         phone.open().await;
+        phone
+    }
+
+    /// A new phone of somebody who signs in with an invitation; this ends their earlier sign-ins.
+    pub(super) async fn phone(&self, email: &str) -> Phone {
+        let phone = self.new_phone().await;
         let invitation = self.invitation(email).await;
         let sign_in = SignIn::Invitation { invitation, password: Secret::new(PASSWORD) };
         phone.taiwa().sign_in(&phone.url, sign_in).await.unwrap();
@@ -244,6 +266,22 @@ impl Phone {
             parts.iter().all(|part| text.contains(part)).then_some(())
         })
         .await;
+    }
+
+    /// Waits for the largest document of another phone, which is not opened for it.
+    pub(super) async fn has_the_memo_of(&self, theirs: &Changes) {
+        let (memo, written) = theirs.iter().max_by_key(|(_, changes)| changes.len()).unwrap();
+        eventually("the memo arrives without being looked at", PATIENCE, || async {
+            let ours = self.changes().await;
+            ours.get(memo).is_some_and(|ours| ours.is_superset(written)).then_some(())
+        })
+        .await;
+    }
+
+    pub(super) async fn is_online(&self) {
+        let session = self.session().await;
+        eventually_equals("the phone is connected", &Connection::Online, || async { session.sync_status().connection })
+            .await;
     }
 
     pub(super) async fn is_asked_to_sign_in(&self) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use taiwa_mobile_core::sync::Connection;
 use taiwa_server::operate::restore::Replace;
 use taiwa_shared::protocol::login::{RefreshRequest, Secret, Tokens};
 use taiwa_tests::{
@@ -20,6 +21,9 @@ on_both! {
     a_sign_in_that_went_on_after_the_backup_asks_for_the_password_and_loses_nothing;
     a_sign_in_made_after_the_backup_asks_for_the_password_and_loses_nothing;
     a_token_from_before_the_backup_goes_on_and_ends_no_sign_in;
+    a_phone_reads_what_the_same_persons_other_phone_brings_back;
+    what_no_digest_told_of_at_the_backup_reaches_a_phone_after_the_restore;
+    a_phone_whose_sign_in_ended_before_the_restore_says_so_and_goes_on_with_the_password;
 }
 
 async fn phones_bring_back_what_the_backup_lacks(mut house: House) {
@@ -170,4 +174,77 @@ async fn a_token_from_before_the_backup_goes_on_and_ends_no_sign_in(mut house: H
     // Reuse is noticed as before: the family ends.
     assert_eq!(refresh(&held).await.problem_code(), "sign_in_again");
     assert_eq!(records.get("/v1/records").await.unwrap().status.as_u16(), 401);
+}
+
+async fn a_phone_reads_what_the_same_persons_other_phone_brings_back(mut house: House) {
+    let mut first = house.phone(MEMBER).await;
+    let meeting = first.next_meeting().await;
+    first.write(meeting, "控えにある文。").await;
+    first.settled().await;
+    house.digests_are_renewed().await;
+    house.backup("one").await.unwrap();
+    first.close().await;
+    // By password: an invitation would end the first phone's sign-in, in the store that the restore replaces.
+    let second = house.phone_by_password(MEMBER).await;
+    second.write(meeting, "新しい電話の文。").await;
+    second.settled().await;
+    house.go_back_to("one").await;
+    // The first phone is there before what it lacks, and the memo is not on its screen.
+    first.open().await;
+    first.is_online().await;
+    second.is_asked_to_sign_in().await;
+    second.write(meeting, "その後の文。").await;
+    second.sign_in_again(MEMBER).await;
+    second.settled().await;
+    first.has_the_memo_of(&second.changes().await).await;
+    first.reads(meeting, &["控えにある文。", "新しい電話の文。", "その後の文。"]).await;
+}
+
+async fn what_no_digest_told_of_at_the_backup_reaches_a_phone_after_the_restore(mut house: House) {
+    let mut first = house.phone(MEMBER).await;
+    let meeting = first.next_meeting().await;
+    first.write(meeting, "はじめの文。").await;
+    first.settled().await;
+    house.digests_are_renewed().await;
+    first.close().await;
+    let mut second = house.phone_by_password(MEMBER).await;
+    second.write(meeting, "控えの直前の文。").await;
+    second.settled().await;
+    // The document has not fallen quiet: its record still has the digest that the first phone knows.
+    house.backup("one").await.unwrap();
+    let theirs = second.changes().await;
+    second.close().await;
+    house.go_back_to("one").await;
+    first.open().await;
+    first.is_online().await;
+    first.has_the_memo_of(&theirs).await;
+    first.reads(meeting, &["はじめの文。", "控えの直前の文。"]).await;
+}
+
+async fn a_phone_whose_sign_in_ended_before_the_restore_says_so_and_goes_on_with_the_password(mut house: House) {
+    let mut first = house.phone(MEMBER).await;
+    let meeting = first.next_meeting().await;
+    first.settled().await;
+    house.backup("one").await.unwrap();
+    let second = house.phone(MEMBER).await;
+    second.write(meeting, "新しい電話の文。").await;
+    second.settled().await;
+    // The invitation has ended this sign-in, and the phone has let its tokens go: that the backup knows them is no help.
+    first.is_asked_to_sign_in().await;
+    first.write(meeting, "送っていない文。").await;
+    first.close().await;
+    house.go_back_to("one").await;
+    second.is_asked_to_sign_in().await;
+    second.sign_in_again(MEMBER).await;
+    second.settled().await;
+
+    first.open().await;
+    assert_ne!(first.session().await.sync_status().connection, Connection::Offline, "nothing has been tried yet");
+    first.is_asked_to_sign_in().await;
+    first.reads(meeting, &["送っていない文。"]).await;
+    first.sign_in_again(MEMBER).await;
+    first.settled().await;
+    for phone in [&first, &second] {
+        phone.reads(meeting, &["新しい電話の文。", "送っていない文。"]).await;
+    }
 }
