@@ -26,6 +26,8 @@ pub struct Config {
     pub trusted_proxies: u8,
     /// Sign-in attempts per minute and address.
     pub login_tries_per_minute: u32,
+    /// Address of this machine at which `/metrics` is served, on a port of its own; not served if there is none.
+    pub metrics_listen: Option<SocketAddr>,
     /// How logs are written.
     pub log: LogFormat,
 }
@@ -49,6 +51,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             trusted_proxies: 0,
             login_tries_per_minute: 20,
+            metrics_listen: None,
             log: LogFormat::Text,
         }
     }
@@ -122,6 +125,11 @@ impl Config {
         }
         if self.login_tries_per_minute == 0 {
             return Err(refused("login_tries_per_minute", "0", "would let nobody sign in: write for example 20"));
+        }
+        if let Some(address) = self.metrics_listen.filter(|address| !address.ip().is_loopback()) {
+            let advice = "can be reached from other machines, and metrics ask for no sign-in: write for example \
+                          127.0.0.1:9464, or off";
+            return Err(refused("metrics_listen", &address.to_string(), advice));
         }
         if self.database.contains("://") && self.database_file().is_some() {
             let scheme = self.database.split("://").next().unwrap_or_default();
@@ -231,6 +239,8 @@ mod tests {
                 "setting allowed_origins: \"b.jp\" is not an origin",
             ),
             (None, ("TAIWA_DATABASE", "mysql://me:secret@x/y"), "setting database: \"mysql\" is not a kind of"),
+            (None, ("TAIWA_METRICS_LISTEN", "0.0.0.0:9464"), "setting metrics_listen: \"0.0.0.0:9464\" can be reached"),
+            (None, ("TAIWA_METRICS_LISTEN", "yes"), "setting metrics_listen: \"yes\" is not an address and port"),
             (None, ("TAIWA_LOGIN_TRIES_PER_MINUTE", "many"), "setting login_tries_per_minute: \"many\" is not"),
             (Some("lisen = 'x'"), ("", ""), "unknown key `lisen`: did you mean `listen`?"),
             (Some("listen = 'x"), ("", ""), "line 1"),

@@ -122,6 +122,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "metrics_listen",
+        variable: "TAIWA_METRICS_LISTEN",
+        kind: Kind::Text,
+        default: "off",
+        unit: "address and port, or `off`",
+        meaning: "where `/metrics` is served for Prometheus, to this machine alone",
+        example: "127.0.0.1:9464",
+        set: |config, text| {
+            let advice = "is not an address and port: write for example 127.0.0.1:9464, or off";
+            config.metrics_listen = match text {
+                "off" => None,
+                address => Some(parsed("metrics_listen", address, advice)?),
+            };
+            Ok(())
+        },
+    },
+    Setting {
         key: "log",
         variable: "TAIWA_LOG",
         kind: Kind::Text,

@@ -19,7 +19,8 @@ use crate::{
     },
     bus::Bus,
     config::Config,
-    http::{self, App, Readiness, principal_of},
+    http::{self, AddressLimit, App, Readiness, principal_of},
+    metrics::Metrics,
     records::upkeep,
     store::{ServerLock, Store, StoreError},
     sync::{Hub, HubLimits},
@@ -59,17 +60,28 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The port of the metrics is in use.
+    #[error(
+        "listening on {address} for metrics: {source}; set `metrics_listen` to a free address of this machine, or to off"
+    )]
+    ListenForMetrics {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// A running server. Stop it with [`Server::stop`]; dropped, its tasks end without waiting for anybody.
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     store: Store,
     hub: Hub,
     bus: Bus,
     stopping: CancellationToken,
     tasks: TaskTracker,
-    serving: JoinHandle<io::Result<()>>,
+    serving: Vec<JoinHandle<io::Result<()>>>,
     _lock: ServerLock,
 }
 
@@ -102,26 +114,60 @@ impl Server {
             }
         };
         let address = listener.local_addr().map_err(unheard)?;
+        let for_metrics = match config.metrics_listen {
+            Some(address) => match TcpListener::bind(address).await {
+                Ok(listener) => Some(listener),
+                Err(source) => {
+                    store.close().await;
+                    return Err(StartError::ListenForMetrics { address, source });
+                }
+            },
+            None => None,
+        };
+        let metrics_address = for_metrics.as_ref().and_then(|listener| listener.local_addr().ok());
 
         let bus = Bus::in_process();
         let auth = Auth::new(store.clone(), bus.clone(), Arc::clone(&clock), tokens);
         let verifier = auth.clone();
         let verify = Arc::new(move |token: &str| verifier.identity_in_token(token).map(principal_of));
-        let hub = Hub::start(store.for_hub(), bus.clone(), Arc::clone(&clock), verify, limits);
+        let metrics = Metrics::new();
+        let hub = Hub::start(store.for_hub(), bus.clone(), Arc::clone(&clock), verify, metrics.clone(), limits);
 
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(upkeep::run(store.clone(), bus.clone(), Arc::clone(&clock), stopping.clone()));
         let readiness = Readiness::until(stopping.clone());
-        let app = App::new(Arc::new(config), store.clone(), bus.clone(), clock, auth, hub.clone(), readiness);
-        let serving = tokio::spawn(http::serve(listener, http::router(app), stopping.clone().cancelled_owned()));
-        tracing::info!(%address, "serving");
-        Ok(Self { address, store, hub, bus, stopping, tasks, serving, _lock: lock })
+        let login_limit = Arc::new(AddressLimit::per_minute(config.login_tries_per_minute, Arc::clone(&clock)));
+        let app = App {
+            config: Arc::new(config),
+            store: store.clone(),
+            bus: bus.clone(),
+            clock,
+            auth,
+            hub: hub.clone(),
+            login_limit,
+            readiness,
+            metrics,
+        };
+        let mut serving = Vec::new();
+        if let Some(listener) = for_metrics {
+            let router = http::metrics::router(app.clone());
+            serving.push(tokio::spawn(http::serve(listener, router, stopping.clone().cancelled_owned())));
+        }
+        serving.push(tokio::spawn(http::serve(listener, http::router(app), stopping.clone().cancelled_owned())));
+        let for_metrics = metrics_address.map(tracing::field::display);
+        tracing::info!(%address, metrics = for_metrics, "serving");
+        Ok(Self { address, metrics_address, store, hub, bus, stopping, tasks, serving, _lock: lock })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves `/metrics`, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Its database.
@@ -144,11 +190,13 @@ impl Server {
         self.stopping.cancel();
         self.tasks.close();
         self.hub.stop().await;
-        match timeout(STOP_TIMEOUT, &mut self.serving).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(error = &error as &dyn std::error::Error, "serving ended early"),
-            Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "serving panicked"),
-            Err(_) => tracing::warn!("requests were still under way after {STOP_TIMEOUT:?}; they are cut off"),
+        for serving in &mut self.serving {
+            match timeout(STOP_TIMEOUT, serving).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!(error = &error as &dyn std::error::Error, "serving ended early"),
+                Ok(Err(error)) => tracing::error!(error = &error as &dyn std::error::Error, "serving panicked"),
+                Err(_) => tracing::warn!("requests were still under way after {STOP_TIMEOUT:?}; they are cut off"),
+            }
         }
         self.tasks.wait().await;
         self.store.close().await;
@@ -160,7 +208,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stopping.cancel();
         self.hub.abort();
-        self.serving.abort();
+        self.serving.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -121,6 +121,7 @@ pub struct ServerProcess {
     folder: PathBuf,
     address: SocketAddr,
     running: Option<Reaped>,
+    log_filter: Option<&'static str>,
 }
 
 impl ServerProcess {
@@ -137,7 +138,18 @@ impl ServerProcess {
     /// # Errors
     /// If it does not; the message holds its log.
     pub async fn start_at(folder: impl Into<PathBuf>, address: SocketAddr) -> Result<Self> {
-        let mut server = Self { folder: folder.into(), address, running: None };
+        let mut server = Self { folder: folder.into(), address, running: None, log_filter: None };
+        server.restart().await?;
+        Ok(server)
+    }
+
+    /// [`Self::start`] with another level of the log, as in `TAIWA_LOG_FILTER`.
+    ///
+    /// # Errors
+    /// If it does not answer; the message holds its log.
+    pub async fn start_logging(folder: impl Into<PathBuf>, filter: &'static str) -> Result<Self> {
+        let address = free_address()?;
+        let mut server = Self { folder: folder.into(), address, running: None, log_filter: Some(filter) };
         server.restart().await?;
         Ok(server)
     }
@@ -195,6 +207,9 @@ impl ServerProcess {
         ensure!(self.running.is_none(), "the server runs already");
         std::fs::create_dir_all(&self.folder)?;
         let mut serve = command(&self.folder, self.address);
+        if let Some(filter) = self.log_filter {
+            serve.env("TAIWA_LOG_FILTER", filter);
+        }
         serve.arg("serve").stdin(Stdio::null()).stdout(self.open_log()?).stderr(self.open_log()?);
         self.running = Some(Reaped::new(serve.spawn().context("start taiwa-server")?));
         self.wait_until_healthy().await

@@ -12,6 +12,9 @@ use reqwest::{
 use serde::Serialize;
 use serde_json::Value;
 
+/// Names the request in the server's log.
+const REQUEST_ID: &str = "x-request-id";
+
 /// What a server answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -23,12 +26,18 @@ pub struct Answer {
     pub headers: BTreeMap<String, String>,
     /// Body as text.
     pub text: String,
+    request_id: String,
 }
 
 impl Answer {
     /// A header; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// What the server's log calls the request; another for each.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// The body as JSON; null if it is none.
@@ -155,7 +164,9 @@ impl Rest {
         }
         let response = request.send().await.context("no answer")?;
         let status = response.status();
-        let headers = response.headers().iter().filter(|(name, _)| *name != DATE);
+        let own = response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let request_id = own.unwrap_or_default().to_owned();
+        let headers = response.headers().iter().filter(|(name, _)| *name != DATE && name.as_str() != REQUEST_ID);
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
         let headers = headers.collect();
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -163,6 +174,6 @@ impl Rest {
         // After a switch of protocols there is no body, and reading would wait for the socket's end.
         let switched = status == StatusCode::SWITCHING_PROTOCOLS;
         let text = if switched { String::new() } else { response.text().await.context("the answer broke off")? };
-        Ok(Answer { status, media_type, headers, text })
+        Ok(Answer { status, media_type, headers, text, request_id })
     }
 }

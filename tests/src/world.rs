@@ -22,7 +22,7 @@ use crate::{
     company::Company,
     postgres::Postgres,
     process::{ServerProcess, database_in, keep_records_at, records_of},
-    rest::Rest,
+    rest::{Answer, Rest},
     seed::Seed,
     skip::skip,
 };
@@ -84,6 +84,16 @@ impl World {
         empty.with(Host::Process(server))
     }
 
+    /// [`World::open_as_process`] with a server that logs this, as in `TAIWA_LOG_FILTER`.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn open_as_process_that_logs(test: &str, filter: &'static str) -> Self {
+        let empty = Self::without_server(test).await.expect("the company is imported");
+        let server = ServerProcess::start_logging(empty.folder.path(), filter).await.expect("the server starts");
+        empty.with(Host::Process(server))
+    }
+
     async fn without_server(test: &str) -> Result<EmptyWorld> {
         Self::in_folder(test, folder_for_a_world()?).await
     }
@@ -102,6 +112,16 @@ impl World {
             Host::Here(server) => server.address(),
             Host::Process(server) => server.address(),
         }
+    }
+
+    /// The figures of a server in this process, as Prometheus gets them.
+    ///
+    /// # Panics
+    /// If the server is a process of its own, or does not answer.
+    pub async fn metrics(&self) -> Answer {
+        let Host::Here(server) = &self.host else { panic!("this world was opened with open_as_process") };
+        let address = server.metrics_address().expect("a world's server serves metrics");
+        Rest::new(address).get("/metrics").await.expect("the server answers")
     }
 
     /// Kills the server with -9.
@@ -308,6 +328,7 @@ impl EmptyWorld {
             database: records_of(self.folder.path()),
             token_key: Some(self.folder.path().join("token-key.pem")),
             login_tries_per_minute: 1_000,
+            metrics_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             ..Config::default()
         };
         let server = Server::start(config, clock).await.expect("the server starts");

@@ -19,6 +19,8 @@ mod killed_phone;
 mod killed_server;
 mod local_edits;
 mod login;
+mod logs;
+mod metrics;
 mod news;
 mod openapi;
 mod operating;

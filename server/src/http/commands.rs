@@ -46,5 +46,8 @@ pub(super) async fn take(
         return Err(HttpError::new(ProblemCode::InvalidRequest, detail));
     }
     let answer = commands::take(&app.store, &app.bus, &person.principal(), &request, app.clock.now()).await?;
+    for (command, answered) in request.commands.iter().zip(&answer.outcomes) {
+        app.metrics.command(&command.action, &answered.outcome);
+    }
     Ok(Json(answer))
 }

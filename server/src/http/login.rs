@@ -12,6 +12,10 @@ use super::{
     openapi::{OfBody, OfInvitation, OfPassword, OfRefresh, OfServer, OfToken},
     problem::HttpError,
 };
+use crate::{
+    auth::AuthError,
+    metrics::{SignInResult, SignInWith},
+};
 
 /// Signs in for the first time, with an invitation.
 ///
@@ -29,8 +33,8 @@ pub(super) async fn with_invitation(
     caller: Caller,
     Body(request): Body<InvitationRequest>,
 ) -> Result<Json<LoginResponse>, HttpError> {
-    count_try(&app, &caller)?;
-    Ok(Json(app.auth.sign_in_with_invitation(&request).await?))
+    count_try(&app, &caller, SignInWith::Invitation)?;
+    noted(&app, SignInWith::Invitation, app.auth.sign_in_with_invitation(&request).await)
 }
 
 /// Signs in with e-mail and password.
@@ -47,8 +51,8 @@ pub(super) async fn with_password(
     caller: Caller,
     Body(request): Body<PasswordRequest>,
 ) -> Result<Json<LoginResponse>, HttpError> {
-    count_try(&app, &caller)?;
-    Ok(Json(app.auth.sign_in_with_password(&request).await?))
+    count_try(&app, &caller, SignInWith::Password)?;
+    noted(&app, SignInWith::Password, app.auth.sign_in_with_password(&request).await)
 }
 
 /// Renews the tokens.
@@ -65,7 +69,7 @@ pub(super) async fn refresh(
     State(app): State<App>,
     Body(request): Body<RefreshRequest>,
 ) -> Result<Json<Tokens>, HttpError> {
-    Ok(Json(app.auth.refresh(&request).await?))
+    noted(&app, SignInWith::RefreshToken, app.auth.refresh(&request).await)
 }
 
 /// Ends this sign-in.
@@ -80,9 +84,25 @@ pub(super) async fn sign_out(State(app): State<App>, person: SignedIn) -> Result
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn count_try(app: &App, caller: &Caller) -> Result<(), HttpError> {
+fn count_try(app: &App, caller: &Caller, with: SignInWith) -> Result<(), HttpError> {
     app.login_limit.count(caller.address).map_err(|wait| {
+        app.metrics.sign_in(with, SignInResult::TooManyTries);
         let detail = "too many sign-ins from this address: wait as long as said and try again";
         HttpError::new(ProblemCode::TooManyTries, detail).retry_after(wait)
     })
+}
+
+/// Counts the attempt and turns it into the answer.
+fn noted<T>(app: &App, with: SignInWith, outcome: Result<T, AuthError>) -> Result<Json<T>, HttpError> {
+    let result = match &outcome {
+        Ok(_) => SignInResult::Accepted,
+        Err(AuthError::PasswordTooWeak(_) | AuthError::OrganisationNeeded) => SignInResult::Incomplete,
+        Err(AuthError::TooManyTries { .. }) => SignInResult::TooManyTries,
+        Err(AuthError::Busy | AuthError::Store(_)) => SignInResult::Failed,
+        Err(
+            AuthError::CredentialsRefused | AuthError::SignInAgain | AuthError::TokenInvalid | AuthError::UnknownDevice,
+        ) => SignInResult::Refused,
+    };
+    app.metrics.sign_in(with, result);
+    Ok(Json(outcome?))
 }

@@ -3,7 +3,7 @@
 //! Map: `openapi` the API described, `api_page` as a page; `problem` errors; `extract` bodies, tokens and addresses;
 //! `limits` tries per address; `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`,
 //! `ready`,
-//! `pages` the handlers. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
+//! `pages` the handlers; `metrics` the second port. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
 //! nor bodies are logged.
 
 mod api_page;
@@ -13,6 +13,7 @@ mod extract;
 mod limits;
 mod listen;
 mod login;
+pub(crate) mod metrics;
 mod openapi;
 mod pages;
 mod people;
@@ -25,22 +26,23 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use taiwa_shared::{protocol::problem::ProblemCode, time::Clock};
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
     routes,
 };
 
-use crate::{auth::Auth, bus::Bus, config::Config, store::Store, sync::Hub};
+use crate::{auth::Auth, bus::Bus, config::Config, entropy::random, metrics::Metrics, store::Store, sync::Hub};
 pub(crate) use extract::principal_of;
-use limits::AddressLimit;
+pub(crate) use limits::AddressLimit;
 pub(crate) use listen::serve;
 pub use openapi::text as openapi_text;
 use problem::HttpError;
@@ -62,21 +64,7 @@ pub(crate) struct App {
     pub(crate) hub: Hub,
     pub(crate) login_limit: Arc<AddressLimit>,
     pub(crate) readiness: Readiness,
-}
-
-impl App {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        store: Store,
-        bus: Bus,
-        clock: Arc<dyn Clock>,
-        auth: Auth,
-        hub: Hub,
-        readiness: Readiness,
-    ) -> Self {
-        let login_limit = Arc::new(AddressLimit::per_minute(config.login_tries_per_minute, Arc::clone(&clock)));
-        Self { config, store, bus, clock, auth, hub, login_limit, readiness }
-    }
+    pub(crate) metrics: Metrics,
 }
 
 /// All routes, each with its description.
@@ -108,7 +96,7 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn(common))
+        .layer(middleware::from_fn_with_state(app.metrics.clone(), common))
         .with_state(app)
 }
 
@@ -121,8 +109,11 @@ async fn wrong_method(method: Method) -> HttpError {
     HttpError::new(ProblemCode::InvalidRequest, detail).with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// Time limit, headers and one log line for every request.
-async fn common(request: Request, next: Next) -> Response {
+/// Names a request in the log and in its answer, so that a person can say which one failed.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Time limit, headers, one log line and one figure for every request.
+async fn common(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -133,16 +124,31 @@ async fn common(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     // Never the path itself: that of an invitation holds its secret.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the request took longer than 30 seconds: try again";
-            HttpError::new(ProblemCode::Unavailable, detail).into_response()
-        }
-    };
-    response.headers_mut().extend(HEADERS);
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
-    tracing::debug!(%method, route, status = response.status().as_u16(), duration_ms, "answered");
-    response
+    // Ours and not one that the request brought, which could be anything.
+    let id = hex::encode(random::<8>());
+    let span = tracing::info_span!("request", request.id = id);
+    let answer = async {
+        let mut response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let detail = "the request took longer than 30 seconds: try again";
+                HttpError::new(ProblemCode::Unavailable, detail).into_response()
+            }
+        };
+        response.headers_mut().extend(HEADERS);
+        if let Ok(id) = HeaderValue::try_from(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let (status, took) = (response.status(), started.elapsed());
+        metrics.answered(route, method.as_str(), status.as_u16(), took);
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        if status.is_server_error() {
+            tracing::warn!(%method, route, status = status.as_u16(), duration_ms, "answered");
+        } else {
+            tracing::debug!(%method, route, status = status.as_u16(), duration_ms, "answered");
+        }
+        response
+    };
+    answer.instrument(span).await
 }

@@ -238,11 +238,15 @@ async fn commit(hub: &Shared, documents: Vec<Arc<OpenDocument>>) {
                 let [(document, batch)] = single;
                 match outcome {
                     Ok(()) => acknowledge(hub, &document, batch),
-                    Err(error) => give_up(hub, &document, &batch, &error),
+                    Err(error) => {
+                        hub.metrics.commit_failed();
+                        give_up(hub, &document, &batch, &error);
+                    }
                 }
             }
         }
         Err(error) => {
+            hub.metrics.commit_failed();
             for (document, batch) in &batches {
                 give_up(hub, document, batch, &error);
             }
@@ -254,6 +258,7 @@ async fn store(hub: &Shared, batches: &[(Arc<OpenDocument>, Batch)]) -> Result<(
     if batches.is_empty() {
         return Ok(());
     }
+    let started = Instant::now();
     let mut tx = hub.store.begin().await?;
     // In ascending order, as every transaction that takes several organisations' counters does.
     let mut revs: BTreeMap<OrganisationId, i64> = BTreeMap::new();
@@ -282,6 +287,8 @@ async fn store(hub: &Shared, batches: &[(Arc<OpenDocument>, Batch)]) -> Result<(
     }
     tx.commit().await?;
     hub.committer.commits.fetch_add(1, Ordering::AcqRel);
+    let changes = batches.iter().map(|(_, batch)| batch.unstored.changes).sum();
+    hub.metrics.committed(changes, started.elapsed());
     for (organisation, rev) in revs {
         publish(hub, organisation, rev);
     }

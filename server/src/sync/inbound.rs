@@ -232,7 +232,7 @@ fn stage(
     });
     match entered {
         Ok(Ok(Received { answer, .. })) => Ok(answer),
-        Ok(Err(rejection)) => Err(Closing::rejected(&rejection)),
+        Ok(Err(rejection)) => Err(hub.refuse(&rejection)),
         // Retired under us: everybody on it reconnects.
         Err(_) => Err(Closing::fault()),
     }
@@ -247,7 +247,7 @@ fn inspect<'a>(
 ) -> Result<InspectedMessage<'a>, Closing> {
     // Retired under us: everybody on it reconnects.
     let fault = |_| Closing::fault();
-    let rejected = |rejection: Rejection| Closing::rejected(&rejection);
+    let rejected = |rejection: Rejection| hub.refuse(&rejection);
     let takes_changes = hub.enter(open, |state| state.sync.takes_changes(key)).map_err(fault)?;
     let message = UncheckedMessage::read(kind, data, takes_changes).map_err(rejected)?;
     let known =

@@ -31,7 +31,10 @@ use std::{
 };
 
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use taiwa_shared::{sync::wire::PeerId, time::Clock};
+use taiwa_shared::{
+    sync::{rejection::Rejection, wire::PeerId},
+    time::Clock,
+};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -44,7 +47,7 @@ use self::{
     roster::Roster,
     state::State,
 };
-use crate::{bus::Bus, records::access::Principal, store::Store};
+use crate::{bus::Bus, metrics::Metrics, records::access::Principal, store::Store};
 
 pub use limits::{HubLimits, HubStatistics};
 
@@ -68,6 +71,7 @@ struct Shared {
     bus: Bus,
     clock: Arc<dyn Clock>,
     verify: VerifyToken,
+    metrics: Metrics,
     limits: HubLimits,
     name: PeerId,
     storage_id: String,
@@ -87,8 +91,15 @@ struct Shared {
 }
 
 impl Hub {
-    /// Starts the hub's tasks. `verify` checks the access tokens of renewal frames.
-    pub fn start(store: Store, bus: Bus, clock: Arc<dyn Clock>, verify: VerifyToken, limits: HubLimits) -> Self {
+    /// Starts the hub's tasks. `verify` checks the access tokens of renewal frames; `metrics` counts.
+    pub fn start(
+        store: Store,
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        verify: VerifyToken,
+        metrics: Metrics,
+        limits: HubLimits,
+    ) -> Self {
         let (jobs, todo) = mpsc::channel(MAX_JOBS);
         // Stock clients keep their sync state under this name: another database must have another one.
         let storage_id = store.epoch().to_string();
@@ -99,6 +110,7 @@ impl Hub {
             bus,
             clock,
             verify,
+            metrics,
             limits,
             name,
             storage_id,
@@ -213,6 +225,12 @@ impl Shared {
         for connection in remains.connections {
             connection.close(Closing::fault());
         }
+    }
+
+    /// Counts a refused message; its connection is to be closed.
+    fn refuse(&self, rejection: &Rejection) -> Closing {
+        self.metrics.sync_refused(rejection);
+        Closing::rejected(rejection)
     }
 
     /// Whether clients may bring changes that are not their own.

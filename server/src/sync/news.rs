@@ -137,6 +137,7 @@ mod tests {
     use crate::{
         bus::Bus,
         clock::SystemClock,
+        metrics::Metrics,
         records::access::Principal,
         store::{Db, Store},
         sync::{Hub, HubLimits, connection::Connection},
@@ -148,8 +149,14 @@ mod tests {
         let url = folder.path().join("taiwa.db").display().to_string();
         let store = Store::open(&url, Timestamp::from_millis(0)).await.unwrap();
         let bus = Bus::in_process();
-        let hub =
-            Hub::start(store.clone(), bus.clone(), Arc::new(SystemClock), Arc::new(|_| None), HubLimits::default());
+        let hub = Hub::start(
+            store.clone(),
+            bus.clone(),
+            Arc::new(SystemClock),
+            Arc::new(|_| None),
+            Metrics::new(),
+            HubLimits::default(),
+        );
         let Db::Sqlite { read, .. } = store.db() else { panic!("a file is SQLite") };
         let mut readers = Vec::new();
         for _ in 0..read.options().get_max_connections() {

@@ -72,6 +72,7 @@ pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Princi
         closing = work => closing,
     };
     drop(present);
+    hub.metrics.connection_closed(closing.code);
     if closing.hostile {
         inbound::audit(&connection, None, &closing.message);
     }

@@ -22,6 +22,7 @@ use axum::{
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use taiwa_server::{
     bus::{Bus, News},
+    metrics::Metrics,
     records::access::Principal,
     store::{
         Store,
@@ -111,7 +112,7 @@ impl House {
         let tokens = Tokens::default();
         let known = Arc::clone(&tokens);
         let verify = Arc::new(move |token: &str| known.lock().unwrap().get(token).copied());
-        let hub = Hub::start(store.clone(), bus.clone(), Arc::new(clock.clone()), verify, limits);
+        let hub = Hub::start(store.clone(), bus.clone(), Arc::new(clock.clone()), verify, Metrics::new(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/", get(attach)).with_state((hub.clone(), Arc::clone(&tokens)));

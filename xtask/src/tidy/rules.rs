@@ -36,6 +36,7 @@ pub(super) const IMPORTS: &[Imports] = &[
     Imports { module: "mobile-core::api", may_use: &["shared", "mobile-core::session"] },
     Imports { module: "server::store", may_use: &["shared", "server::entropy"] },
     Imports { module: "server::bus", may_use: &["shared"] },
+    Imports { module: "server::metrics", may_use: &["shared"] },
     Imports { module: "server::clock", may_use: &["shared"] },
     Imports { module: "server::entropy", may_use: &[] },
     Imports {
@@ -68,6 +69,7 @@ pub(super) const IMPORTS: &[Imports] = &[
             "server::store",
             "server::bus",
             "server::clock",
+            "server::metrics",
             "server::records::access",
         ],
     },
@@ -115,6 +117,7 @@ pub(super) const DOORS: &[Door] = &[
     Door { krate: "reqwest", files: &["mobile-core/src/http/", "tests/src/"] },
     Door { krate: "uniffi", files: &["mobile-core/src/api/", "mobile-core/src/lib.rs"] },
     Door { krate: "jsonwebtoken", files: &["server/src/auth/token", "tests/src/"] },
+    Door { krate: "prometheus_client", files: &["server/src/metrics/"] },
     Door { krate: "argon2", files: &["server/src/auth/password"] },
     Door { krate: "governor", files: &["server/src/http/"] },
     Door { krate: "automerge", files: &["shared/src/documents/", "shared/src/sync/", "tests/src/"] },
