@@ -193,8 +193,7 @@ async fn check_document(store: &Store, document: &DocumentToCheck) -> Result<(u6
             .map_err(|error| format!("its first change: {error}"))?;
         let (count, bytes) = (changes.len(), changes.iter().map(|change| change.bytes.len()).sum::<usize>());
         let bindings = authors.into_iter().map(|(actor, user)| (ActorId::from(actor), user));
-        let headers = changes.into_iter().map(|change| change.header);
-        DocumentSync::<u64>::open(genesis, headers, bindings).map_err(|error| error.to_string())?;
+        DocumentSync::<u64>::open(genesis, changes, bindings).map_err(|error| error.to_string())?;
         Ok((count as u64, bytes as u64))
     });
     reading.await.unwrap_or_else(|_| Err("reading it panicked".to_owned()))

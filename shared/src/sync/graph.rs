@@ -5,7 +5,12 @@
 
 use std::collections::{BinaryHeap, HashMap};
 
-use super::chunks::{ActorId, ChangeHash, ChangeHeader};
+use super::{
+    chunks::{ActorId, ChangeHash, ChangeHeader},
+    guard::references::Operations,
+    op_index::{ActorNumber, Horizon, OpIndex},
+    rejection::ChangeFault,
+};
 use crate::ids::UserId;
 
 /// Position of a change in staging order; 0 is the genesis.
@@ -49,6 +54,7 @@ pub(crate) struct Graph {
     committed: Index,
     committed_heads: Vec<Index>,
     staged_heads: Vec<Index>,
+    operations: OpIndex,
 }
 
 fn prefix(hash: &ChangeHash) -> u64 {
@@ -70,6 +76,7 @@ impl Graph {
             committed: 0,
             committed_heads: Vec::new(),
             staged_heads: Vec::new(),
+            operations: OpIndex::default(),
         }
     }
 
@@ -136,9 +143,27 @@ impl Graph {
         self.actor_by_id.get(id).map(|number| &self.actors[*number as usize])
     }
 
-    /// Stages a change whose dependencies are here; `author` is the person, if now known.
-    pub(crate) fn push(&mut self, header: &ChangeHeader, deps: &[Index], author: Option<UserId>) -> Index {
+    /// Stages a change whose dependencies are here; `author` is the person, if now known. With a horizon what its
+    /// operations refer to is checked.
+    ///
+    /// # Errors
+    /// [`ChangeFault`] if a reference is wrong; nothing is staged then.
+    pub(crate) fn push(
+        &mut self,
+        header: &ChangeHeader,
+        operations: &Operations,
+        deps: &[Index],
+        author: Option<UserId>,
+        horizon: Option<&Horizon>,
+    ) -> Result<Index, ChangeFault> {
         let index = self.staged();
+        let own = self.actor_by_id.get(&header.actor).copied().unwrap_or(self.actors.len() as u32);
+        let number = |id: &ActorId| if *id == header.actor { own } else { self.number_of(id) };
+        let actors: Vec<_> = operations.actors.iter().map(number).collect();
+        if let Err(fault) = self.operations.push(index, &actors, operations, horizon) {
+            self.operations.truncate(index);
+            return Err(fault);
+        }
         let number = match self.actor_by_id.get(&header.actor) {
             Some(number) => *number,
             None => {
@@ -170,7 +195,12 @@ impl Graph {
             std::collections::hash_map::Entry::Occupied(_) => drop(self.clashes.insert(header.hash, index)),
         }
         advance(&mut self.staged_heads, index, deps);
-        index
+        Ok(index)
+    }
+
+    /// No operation is found under the number of an actor that is not here.
+    fn number_of(&self, id: &ActorId) -> ActorNumber {
+        self.actor_by_id.get(id).copied().unwrap_or(ActorNumber::MAX)
     }
 
     /// Names the person behind an actor that is here, on the word of a record.
@@ -218,6 +248,7 @@ impl Graph {
                 self.actor_by_id.remove(&actor.id);
             }
         }
+        self.operations.truncate(length);
         self.edges.truncate(self.nodes.last().map_or(0, |node| node.edges_end as usize));
         let mut heads = self.committed_heads.clone();
         for index in self.committed..length {
@@ -255,8 +286,22 @@ impl Graph {
         if shared.is_empty() {
             return (0..self.committed).collect();
         }
+        let mut unbounded = usize::MAX;
+        self.beyond(&self.committed_heads, shared, &mut unbounded).unwrap_or_default()
+    }
+
+    /// What a change on top of `deps` can know of; `None` if `steps` ran out.
+    pub(crate) fn horizon(&self, deps: &[Index], steps: &mut usize) -> Option<Horizon> {
+        if deps == self.staged_heads {
+            return Some(Horizon::default());
+        }
+        self.beyond(&self.staged_heads, deps, steps).map(Horizon::new)
+    }
+
+    /// What is within `heads` and not within `shared`, in staging order; `None` if `steps` ran out.
+    fn beyond(&self, heads: &[Index], shared: &[Index], steps: &mut usize) -> Option<Vec<Index>> {
         // Entries are (index, is shared), so of two equal indices the shared one comes out first.
-        let mut heap: BinaryHeap<(Index, bool)> = self.committed_heads.iter().map(|head| (*head, false)).collect();
+        let mut heap: BinaryHeap<(Index, bool)> = heads.iter().map(|head| (*head, false)).collect();
         let mut unshared = heap.len();
         heap.extend(shared.iter().map(|index| (*index, true)));
         let mut beyond = Vec::new();
@@ -270,6 +315,7 @@ impl Graph {
                 continue;
             }
             last = (index, is_shared);
+            *steps = steps.checked_sub(1)?;
             if !is_shared {
                 beyond.push(index);
                 unshared += self.deps(index).len();
@@ -277,7 +323,7 @@ impl Graph {
             heap.extend(self.deps(index).iter().map(|dep| (*dep, is_shared)));
         }
         beyond.reverse();
-        beyond
+        Some(beyond)
     }
 
     /// Which of `candidates` lie within `nodes`, in one walk down to the lowest of them.
@@ -307,6 +353,7 @@ impl Graph {
             + self.by_prefix.capacity() * (size_of::<(u64, Index)>() + 1)
             + self.actors.capacity() * size_of::<Actor>()
             + self.actor_by_id.capacity() * (size_of::<(ActorId, u32)>() + 1)
+            + self.operations.resident_bytes()
     }
 }
 

@@ -107,3 +107,7 @@ pub const MAX_ROW_BYTES: usize = 64 * 1024 * 1024;
 /// Heads of a document that one person made: devices that diverged at the same time. A client restarted offline makes
 /// a chain, not heads. Those of both people stay within [`MAX_HASHES`], so that our own messages are accepted everywhere.
 pub const MAX_HEADS: usize = 128;
+
+/// Objects within objects. Ours are three deep; Automerge reads nested objects recursively, and the smallest stack of
+/// a phone's thread ends at about 500.
+pub const MAX_OBJECT_DEPTH: u16 = 64;

@@ -14,6 +14,7 @@ mod exchange;
 mod graph;
 mod guard;
 mod message;
+mod op_index;
 mod parked;
 mod runs;
 #[cfg(test)]

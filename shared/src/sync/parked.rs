@@ -37,7 +37,7 @@ impl Parked {
             return Err(Rejection::TooMuch("changes without their dependencies"));
         }
         self.hashes.insert(hash);
-        self.waiting.entry(missing).or_default().push(change);
+        self.waiting.entry(missing).or_default().push(change.without_operations());
         Ok(())
     }
 

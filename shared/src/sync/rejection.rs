@@ -87,6 +87,9 @@ pub enum ChangeFault {
     /// The first operation's counter lies at or below the dependencies', or far above the document's.
     #[error("start op out of range")]
     StartOp,
+    /// An operation refers to something that is not there, is something else, or that its author could not know of.
+    #[error("wrong reference: {0}")]
+    Reference(&'static str),
     /// Refers to an actor that the document does not know.
     #[error("refers to an unknown actor")]
     UnknownActor,

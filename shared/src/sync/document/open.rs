@@ -13,7 +13,9 @@ use crate::{
     sync::{
         chunks::{ActorId, ChangeHash, ChangeHeader, StoredChange},
         graph::{Graph, Index},
+        guard::operations_of,
         limits::{MAX_CHANGE_BYTES, MAX_CHANGE_OPS, MAX_GRAPH_STEPS, MAX_OP},
+        op_index::Horizon,
         rejection::{ChangeFault, GraphError},
         runs::Runs,
     },
@@ -27,33 +29,34 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
     /// [`GraphError`] if stored changes do not fit together.
     pub fn open(
         genesis: StoredChange,
-        stored: impl IntoIterator<Item = ChangeHeader>,
+        stored: impl IntoIterator<Item = StoredChange>,
         bindings: impl IntoIterator<Item = (ActorId, UserId)>,
     ) -> Result<Self, GraphError> {
         let bindings: HashMap<_, _> = bindings.into_iter().collect();
         let mut graph = Graph::new();
-        let genesis = genesis.header;
-        if !genesis.deps.is_empty() || genesis.seq != 1 {
-            return Err(GraphError::DoesNotFit { hash: genesis.hash, fault: ChangeFault::Genesis });
+        let header = &genesis.header;
+        if !header.deps.is_empty() || header.seq != 1 {
+            return Err(GraphError::DoesNotFit { hash: header.hash, fault: ChangeFault::Genesis });
         }
-        graph.push(&genesis, &[], None);
-        let mut waiting: HashMap<ChangeHash, Vec<ChangeHeader>> = HashMap::new();
-        for header in stored {
-            let mut ready = VecDeque::from([header]);
-            while let Some(header) = ready.pop_front() {
+        push(&mut graph, &genesis, &[], None, None)?;
+        let mut waiting: HashMap<ChangeHash, Vec<StoredChange>> = HashMap::new();
+        for change in stored {
+            let mut ready = VecDeque::from([change]);
+            while let Some(change) = ready.pop_front() {
+                let header = &change.header;
                 if graph.find(&header.hash).is_some() {
                     continue;
                 }
-                match known_deps(&graph, &header) {
-                    Err(missing) => waiting.entry(missing).or_default().push(header),
+                match known_deps(&graph, header) {
+                    Err(missing) => waiting.entry(missing).or_default().push(change),
                     Ok(deps) => {
-                        add(&mut graph, &bindings, &header, &deps)?;
+                        add(&mut graph, &bindings, &change, &deps, None)?;
                         ready.extend(waiting.remove(&header.hash).unwrap_or_default());
                     }
                 }
             }
         }
-        if let Some(first) = waiting.values().flatten().map(|header| header.hash).min() {
+        if let Some(first) = waiting.values().flatten().map(|change| change.header.hash).min() {
             return Err(GraphError::MissingDependencies { count: waiting.values().map(Vec::len).sum(), first });
         }
         graph.commit_until(graph.staged());
@@ -86,7 +89,8 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         {
             return does_not_fit(ChangeFault::PreviousNotAncestor);
         }
-        add(&mut self.graph, &self.bindings, header, &deps)
+        let horizon = self.graph.horizon(&deps, &mut steps).unwrap_or_default();
+        add(&mut self.graph, &self.bindings, &change, &deps, Some(&horizon))
     }
 }
 
@@ -101,9 +105,11 @@ pub(super) fn known_deps(graph: &Graph, header: &ChangeHeader) -> Result<Vec<Ind
 fn add(
     graph: &mut Graph,
     bindings: &HashMap<ActorId, UserId>,
-    header: &ChangeHeader,
+    change: &StoredChange,
     deps: &[Index],
+    horizon: Option<&Horizon>,
 ) -> Result<(), GraphError> {
+    let header = &change.header;
     let actor = graph.actor(&header.actor);
     let does_not_fit = |fault| Err(GraphError::DoesNotFit { hash: header.hash, fault });
     if deps.is_empty() || actor.is_some_and(|actor| actor.last == 0) {
@@ -113,6 +119,17 @@ fn add(
         return does_not_fit(ChangeFault::Sequence);
     }
     let author = header.author.or_else(|| bindings.get(&header.actor).copied());
-    graph.push(header, deps, author);
-    Ok(())
+    push(graph, change, deps, author, horizon)
+}
+
+fn push(
+    graph: &mut Graph,
+    change: &StoredChange,
+    deps: &[Index],
+    author: Option<UserId>,
+    horizon: Option<&Horizon>,
+) -> Result<(), GraphError> {
+    let pushed =
+        operations_of(change).and_then(|operations| graph.push(&change.header, &operations, deps, author, horizon));
+    pushed.map(drop).map_err(|fault| GraphError::DoesNotFit { hash: change.header.hash, fault })
 }

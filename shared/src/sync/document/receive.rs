@@ -17,6 +17,7 @@ use crate::{
         graph::{Graph, Index},
         guard::{self, Inspected},
         limits::{MAX_GRAPH_STEPS, MAX_HASHES, MAX_HEADS},
+        op_index::Horizon,
         rejection::Rejection,
     },
 };
@@ -182,11 +183,13 @@ struct Staging<'a> {
     bindings: &'a HashMap<ActorId, UserId>,
     accepted: &'a mut Vec<Accepted>,
     steps: usize,
+    /// The change staged last and what it could know of, which the next one of a series shares.
+    last: Option<(Index, Horizon)>,
 }
 
 impl<'a> Staging<'a> {
     fn new(graph: &'a mut Graph, bindings: &'a HashMap<ActorId, UserId>, accepted: &'a mut Vec<Accepted>) -> Self {
-        Self { graph, bindings, accepted, steps: MAX_GRAPH_STEPS }
+        Self { graph, bindings, accepted, steps: MAX_GRAPH_STEPS, last: None }
     }
 
     fn take_in(&mut self, exchange: &mut Exchange, inspected: InspectedMessage<'_>) -> Result<(), Rejection> {
@@ -214,6 +217,18 @@ impl<'a> Staging<'a> {
         left.map(drop).ok_or(Rejection::TooMuch("steps through the change graph"))
     }
 
+    /// What a change on top of `deps` can know of.
+    fn horizon(&mut self, deps: &[Index]) -> Result<Horizon, Rejection> {
+        if let Some((last, horizon)) = self.last.take()
+            && deps == [last]
+            && last + 1 == self.graph.staged()
+        {
+            return Ok(horizon);
+        }
+        let horizon = self.graph.horizon(deps, &mut self.steps);
+        horizon.ok_or(Rejection::TooMuch("steps through the change graph"))
+    }
+
     /// Not while a message is staged, whose later changes may merge what its earlier ones did; and nobody is to blame
     /// for the heads that others made.
     fn check_heads(&self, exchange: &Exchange) -> Result<(), Rejection> {
@@ -230,24 +245,28 @@ impl<'a> Staging<'a> {
     /// Stages changes and what waited for them, or parks them.
     fn settle(&mut self, exchange: &mut Exchange, mut ready: Vec<Inspected>) -> Result<(), Rejection> {
         let authors = exchange.role().authors;
-        while let Some(inspected) = ready.pop() {
-            let header = &inspected.change.header;
-            if self.graph.find(&header.hash).is_some() {
+        while let Some(mut inspected) = ready.pop() {
+            let hash = inspected.change.header.hash;
+            if self.graph.find(&hash).is_some() {
                 continue;
             }
-            let deps = match known_deps(self.graph, header) {
+            let deps = match known_deps(self.graph, &inspected.change.header) {
                 Ok(deps) => deps,
                 Err(missing) => {
                     exchange.parked.park(missing, inspected)?;
                     continue;
                 }
             };
+            let operations = inspected.take_operations()?;
+            let header = &inspected.change.header;
             let bound = self.bindings.get(&header.actor).copied();
             // What staging a change costs beside the walk for its ancestry.
             self.spend(self.graph.staged_heads().len())?;
             let admission = guard::admit(self.graph, &inspected, &deps, bound, authors, &mut self.steps)?;
-            self.graph.push(header, &deps, admission.author);
-            ready.extend(exchange.parked.take(&header.hash));
+            let horizon = self.horizon(&deps)?;
+            let staged = self.graph.push(header, &operations, &deps, admission.author, Some(&horizon));
+            self.last = Some((staged.map_err(|fault| Rejection::Change { hash, fault })?, horizon));
+            ready.extend(exchange.parked.take(&hash));
             self.accepted.push(Accepted {
                 change: inspected.change,
                 author: admission.author,

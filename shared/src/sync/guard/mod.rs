@@ -2,13 +2,16 @@
 //!
 //! By itself ([`inspect`]): sizes, row totals, then Automerge's own parser and decoder under `catch_unwind`, a
 //! canonical re-encoding, and operations that can never be right. Against the graph ([`admit`]): sequence, ancestry,
-//! counters, actors and author. What an operation refers to inside the document is not checked here.
+//! counters, actors and author. What its operations refer to is checked by the op index when the graph takes it.
 
 mod operations;
+pub(crate) mod references;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::Change;
+
+use references::Operations;
 
 use super::{
     chunks::{
@@ -31,6 +34,31 @@ pub(crate) struct Inspected {
     pub(crate) change: StoredChange,
     author: AuthorField,
     other_actors: Vec<ActorId>,
+    /// None while it is parked: a small chunk may hold thousands.
+    operations: Option<Operations>,
+}
+
+impl Inspected {
+    /// The same without what can be read from its bytes again.
+    pub(crate) fn without_operations(self) -> Self {
+        Self { operations: None, ..self }
+    }
+
+    /// Its operations, read again if it was parked.
+    pub(crate) fn take_operations(&mut self) -> Result<Operations, Rejection> {
+        match self.operations.take() {
+            Some(operations) => Ok(operations),
+            None => {
+                operations_of(&self.change).map_err(|fault| Rejection::Change { hash: self.change.header.hash, fault })
+            }
+        }
+    }
+}
+
+/// The operations of a change that was checked before or is of our own making.
+pub(crate) fn operations_of(change: &StoredChange) -> Result<Operations, ChangeFault> {
+    let parsed = ParsedChange::read(&change.bytes).map_err(|_| ChangeFault::Undecodable)?;
+    Operations::read(&parsed.plain)
 }
 
 /// What [`admit`] found out.
@@ -81,9 +109,10 @@ pub(crate) fn inspect(chunk: &[u8], parsed: ParsedChange<'_>) -> Result<Inspecte
     check_sizes(&parsed)?;
     check_columns(&parsed)?;
     let hash = parsed.header.hash;
-    check_operations(&parsed).map_err(|fault| Rejection::Change { hash, fault })?;
+    let operations = check_operations(&parsed).map_err(|fault| Rejection::Change { hash, fault })?;
     let ParsedChange { header, author, other_actors, .. } = parsed;
-    Ok(Inspected { change: StoredChange { header, bytes: format::own(chunk) }, author, other_actors })
+    let change = StoredChange { header, bytes: format::own(chunk) };
+    Ok(Inspected { change, author, other_actors, operations: Some(operations) })
 }
 
 fn check_sizes(parsed: &ParsedChange<'_>) -> Result<(), Rejection> {
@@ -131,12 +160,17 @@ fn check_columns(parsed: &ParsedChange<'_>) -> Result<(), Rejection> {
 
 /// Decodes, checks and re-encodes the operations. Other encodings of the same operations are accepted by Automerge
 /// and then ruin the document: after saving, the hash differs and it cannot be loaded.
-fn check_operations(parsed: &ParsedChange<'_>) -> Result<(), ChangeFault> {
+fn check_operations(parsed: &ParsedChange<'_>) -> Result<Operations, ChangeFault> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let change = Change::try_from(&parsed.plain[..]).map_err(|_| ChangeFault::Undecodable)?;
         let expanded = change.decode();
         operations::check(&expanded)?;
-        if Change::from(expanded).raw_bytes() == &parsed.plain[..] { Ok(()) } else { Err(ChangeFault::NotCanonical) }
+        let operations = Operations::of(&expanded)?;
+        if Change::from(expanded).raw_bytes() == &parsed.plain[..] {
+            Ok(operations)
+        } else {
+            Err(ChangeFault::NotCanonical)
+        }
     }));
     checked.unwrap_or(Err(ChangeFault::Undecodable))
 }

@@ -236,7 +236,7 @@ impl Hub {
     /// The process died: only the store is left.
     pub(super) fn reopen(&mut self) {
         self.staged.clear();
-        let headers = self.store.values().map(|change| change.header.clone());
-        self.sync = DocumentSync::open(genesis(), headers, self.authors.clone()).unwrap();
+        let stored = self.store.values().cloned();
+        self.sync = DocumentSync::open(genesis(), stored, self.authors.clone()).unwrap();
     }
 }
