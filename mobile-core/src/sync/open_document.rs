@@ -176,9 +176,9 @@ impl OpenDocument {
 fn open_engine(document: &LocalDocument, base: &[(StoredChange, bool)]) -> Result<DocumentSync<Server>, OpenError> {
     let first = genesis(&document.key, document.generation);
     let first = StoredChange::read(Bytes::from(first.bytes)).expect("the genesis is a change of our own making");
-    let headers = base.iter().map(|(change, _)| change.header.clone());
+    let stored = base.iter().map(|(change, _)| change.clone());
     // The server checks authors; the phone shows them from the changes and the records.
-    DocumentSync::open(first, headers, []).map_err(OpenError::Graph)
+    DocumentSync::open(first, stored, []).map_err(OpenError::Graph)
 }
 
 /// What the server is known to have, with what that stands on (an acknowledgement may have been lost), and the rest.

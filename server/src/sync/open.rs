@@ -143,8 +143,7 @@ fn build(
     let genesis = StoredChange::read(Bytes::from(genesis.bytes)).map_err(Damage::Genesis)?;
     let changes = read_rows(rows)?;
     let bindings = authors.into_iter().map(|(actor, user)| (ActorId::from(actor), user));
-    let headers = changes.iter().map(|change| change.header.clone());
-    let sync = DocumentSync::open(genesis.clone(), headers, bindings)?;
+    let sync = DocumentSync::open(genesis.clone(), changes.iter().cloned(), bindings)?;
     let bytes: usize = changes.iter().map(|change| change.bytes.len()).sum();
     let archive: Option<Archive> = (bytes <= KEPT_BYTES)
         .then(|| changes.into_iter().map(|change| (change.header.hash, change.bytes)).collect::<HashMap<_, _>>());

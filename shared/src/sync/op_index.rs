@@ -212,7 +212,12 @@ impl OpIndex {
         object: ObjectNumber,
         operation: &Operation,
     ) -> Result<Spot, ChangeFault> {
-        match (self.kind(object), operation.place) {
+        let kind = self.kind(object);
+        // Automerge 0.12 only inserts into texts and deletes from them, and panics over anything else.
+        if kind == ObjectKind::Text && !operation.inserts && operation.deed != Deed::Delete {
+            return fault("a character that is changed in place");
+        }
+        match (kind, operation.place) {
             (ObjectKind::Map, Place::Key(key)) if !operation.inserts => Ok(Spot::Key(self.key(adding, key))),
             (ObjectKind::List | ObjectKind::Text, Place::Head) if operation.inserts => Ok(Spot::Itself),
             (ObjectKind::List | ObjectKind::Text, Place::Element(element)) => {
@@ -258,6 +263,7 @@ impl OpIndex {
         deed: Deed,
         predecessors: &[LocalId],
     ) -> Result<(), ChangeFault> {
+        let mut counts = false;
         for local in predecessors {
             let id = adding.global(*local);
             let Some((run, change)) = self.find(id) else { return fault("no such predecessor") };
@@ -272,9 +278,11 @@ impl OpIndex {
             if !adding.sees(change) {
                 return fault("predecessor made at the same time");
             }
-            if deed == Deed::Increment && !run.is_counter {
-                return fault("increment of something that does not count");
-            }
+            counts |= run.is_counter;
+        }
+        // Beside the counter its predecessors may be values that were set at the same time.
+        if deed == Deed::Increment && !counts {
+            return fault("increment of something that does not count");
         }
         if are_different(predecessors) { Ok(()) } else { fault("predecessor named twice") }
     }

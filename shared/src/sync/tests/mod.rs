@@ -6,6 +6,7 @@ mod attacks;
 mod conversations;
 mod roles;
 mod simulation;
+mod soundness;
 
 use std::collections::{BTreeMap, HashMap};
 

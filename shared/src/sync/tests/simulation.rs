@@ -241,7 +241,7 @@ impl World {
 const RUNS: u64 = 40;
 
 /// Names the seed if the test panics.
-struct NameSeed(u64);
+pub(super) struct NameSeed(pub(super) u64);
 
 impl Drop for NameSeed {
     fn drop(&mut self) {
