@@ -4,6 +4,7 @@
 
 mod attacks;
 mod conversations;
+mod references;
 mod roles;
 mod simulation;
 mod soundness;
