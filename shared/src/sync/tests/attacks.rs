@@ -1,5 +1,7 @@
 //! Every attack that was seen to break Automerge 0.12, and some more: a clean refusal, the document undisturbed.
 
+mod floods;
+
 use automerge::{
     AutoCommit, Change, ChangeHash, ExpandedChange, ObjType, ROOT, ReadDoc,
     legacy::{ElementId, Key, ObjectId, OpId, OpType},

@@ -3,7 +3,7 @@
 //! Documents grow by every kind of operation that a stock client makes on taiwa's documents. Then honest changes are
 //! twisted at random, so that they refer to anything that exists anywhere, and sent. `SYNC_SEED=<n>` repeats one run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use automerge::{
     AutoCommit, Automerge, Change, ExpandedChange, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
@@ -12,7 +12,7 @@ use automerge::{
     transaction::{CommitOptions, Transactable},
 };
 
-use super::{Hub, Seeded, document, edit, genesis, relay, simulation::NameSeed};
+use super::{Hub, Seeded, document, edit, genesis, relay, simulation::NameSeed, type_key, user};
 use crate::sync::{chunks::ChangeHash, rejection::Rejection};
 
 /// Runs of this test; a change to the guard is worth `SYNC_RUNS=5000` once.
@@ -26,6 +26,101 @@ struct World {
     /// In the order in which the hub took them.
     history: Vec<Change>,
     docs: Vec<AutoCommit>,
+    reached: Reached,
+}
+
+/// What the honest changes did, and how often.
+#[derive(Default)]
+struct Reached {
+    kinds: BTreeMap<String, usize>,
+    objects: HashMap<OpId, ObjType>,
+}
+
+impl Reached {
+    fn learn(&mut self, change: &Change) {
+        let expanded = change.decode();
+        for (counter, op) in (expanded.start_op.get()..).zip(&expanded.operations) {
+            if let OpType::Make(kind) = &op.action {
+                self.objects.insert(OpId::new(counter, &expanded.actor_id), *kind);
+            }
+        }
+    }
+
+    fn note(&mut self, change: &Change) {
+        let mut reached = |kind: &str| *self.kinds.entry(kind.to_owned()).or_default() += 1;
+        let expanded = change.decode();
+        let marks = [
+            ("change without operations", expanded.operations.is_empty()),
+            ("change that names its author", !expanded.extra_bytes.is_empty()),
+            ("change with a message", expanded.message.is_some()),
+            ("change on top of several", expanded.deps.len() > 1),
+        ];
+        marks.into_iter().filter(|(_, is_so)| *is_so).for_each(|(kind, _)| reached(kind));
+        for op in &expanded.operations {
+            let inside = match &op.obj {
+                ObjectId::Root => ObjType::Map,
+                ObjectId::Id(id) => self.objects[id],
+            };
+            let deed = match &op.action {
+                OpType::Make(kind) => format!("make {kind}"),
+                OpType::Put(value) => format!("put {}", scalar_name(value)),
+                OpType::Increment(_) => "increment".to_owned(),
+                OpType::Delete => "delete".to_owned(),
+                OpType::MarkBegin(..) | OpType::MarkEnd(_) => "mark".to_owned(),
+            };
+            let how = if op.insert { "inserted in" } else { "in" };
+            reached(&format!("{deed} {how} {inside}"));
+            if op.pred.len() > 1 {
+                let over = if matches!(op.action, OpType::Increment(_)) { "increment" } else { "anything" };
+                reached(&format!("{over} over several values"));
+            }
+        }
+    }
+}
+
+fn scalar_name(value: &ScalarValue) -> &'static str {
+    match value {
+        ScalarValue::Null => "null",
+        ScalarValue::Boolean(_) => "boolean",
+        ScalarValue::Int(_) => "int",
+        ScalarValue::Uint(_) => "uint",
+        ScalarValue::F64(_) => "f64",
+        ScalarValue::Str(_) => "str",
+        ScalarValue::Bytes(_) => "bytes",
+        ScalarValue::Timestamp(_) => "timestamp",
+        ScalarValue::Counter(_) => "counter",
+        ScalarValue::Unknown { .. } => "unknown",
+    }
+}
+
+/// Everything that a stock client can do with a document. Marks are refused, see docs/adr; no client makes tables.
+fn everything() -> Vec<String> {
+    let scalars = ["null", "boolean", "int", "uint", "f64", "str", "bytes", "timestamp", "counter"];
+    let values: Vec<String> = scalars
+        .iter()
+        .map(|scalar| format!("put {scalar}"))
+        .chain(["map", "list", "text"].iter().map(|kind| format!("make {kind}")))
+        .collect();
+    let places = ["in map", "in list", "inserted in list"];
+    let mut all: Vec<String> =
+        places.iter().flat_map(|place| values.iter().map(move |value| format!("{value} {place}"))).collect();
+    let others = [
+        "increment in map",
+        "increment in list",
+        "delete in map",
+        "delete in list",
+        "delete in text",
+        "put str inserted in text",
+        "make map inserted in text",
+        "anything over several values",
+        "increment over several values",
+        "change without operations",
+        "change that names its author",
+        "change with a message",
+        "change on top of several",
+    ];
+    all.extend(others.map(str::to_owned));
+    all
 }
 
 fn commit(doc: &mut AutoCommit) {
@@ -55,14 +150,15 @@ fn objects(doc: &AutoCommit) -> Vec<(ObjId, ObjType)> {
 }
 
 fn scalar(rng: &mut Seeded) -> ScalarValue {
-    match rng.below(8) {
-        0 => ScalarValue::counter(3),
-        1 => ScalarValue::Null,
-        2 => ScalarValue::F64(0.5),
-        3 => ScalarValue::Boolean(true),
-        4 => ScalarValue::Bytes(vec![7; 3]),
-        5 => ScalarValue::Timestamp(9),
-        6 => ScalarValue::Uint(rng.next()),
+    match rng.below(10) {
+        0 | 1 => ScalarValue::counter(3),
+        2 => ScalarValue::Null,
+        3 => ScalarValue::F64(0.5),
+        4 => ScalarValue::Boolean(true),
+        5 => ScalarValue::Bytes(vec![7; 3]),
+        6 => ScalarValue::Timestamp(9),
+        7 => ScalarValue::Uint(rng.next()),
+        8 => ScalarValue::Int(-9),
         _ => ScalarValue::Str("値".into()),
     }
 }
@@ -71,29 +167,32 @@ fn scalar(rng: &mut Seeded) -> ScalarValue {
 fn stock_edit(doc: &mut AutoCommit, rng: &mut Seeded) {
     let all = objects(doc);
     let before = doc.get_heads();
-    for _ in 0..1 + rng.below(3) {
-        let (object, kind) = &all[rng.below(all.len())];
+    for _ in 0..1 + rng.below(5) {
+        // Lists as often as maps, though there are fewer of them.
+        let wanted = [ObjType::Map, ObjType::List, ObjType::List, ObjType::Text][rng.below(4)];
+        let alike: Vec<_> = all.iter().filter(|(_, kind)| *kind == wanted).collect();
+        let (object, kind) = if alike.is_empty() { &all[0] } else { alike[rng.below(alike.len())] };
         let kinds = [ObjType::Map, ObjType::List, ObjType::Text];
         let child = kinds[rng.below(3)];
         // What does not fit (increment of a text, deletion of nothing) is refused by Automerge and changes nothing.
         match kind {
             ObjType::Map | ObjType::Table => {
                 let key = format!("k{}", rng.below(5));
-                match rng.below(5) {
+                match rng.below(6) {
                     0 => drop(doc.delete(object, &*key)),
-                    1 => drop(doc.increment(object, &*key, 2)),
-                    2 => drop(doc.put_object(object, &*key, child)),
+                    1 | 2 => drop(doc.increment(object, &*key, 2)),
+                    3 => drop(doc.put_object(object, &*key, child)),
                     _ => drop(doc.put(object, &*key, scalar(rng))),
                 }
             }
             ObjType::List => {
                 let length = doc.length(object);
-                match rng.below(6) {
+                match rng.below(12) {
                     0 if length > 0 => drop(doc.delete(object, rng.below(length))),
-                    1 if length > 0 => drop(doc.increment(object, rng.below(length), -1)),
-                    2 if length > 0 => drop(doc.put(object, rng.below(length), scalar(rng))),
-                    3 if length > 0 => drop(doc.put_object(object, rng.below(length), child)),
-                    4 => drop(doc.insert_object(object, rng.below(length + 1), child)),
+                    1..4 if length > 0 => (0..length).for_each(|at| drop(doc.increment(object, at, -1))),
+                    4..7 if length > 0 => drop(doc.put(object, rng.below(length), scalar(rng))),
+                    7 if length > 0 => drop(doc.put_object(object, rng.below(length), child)),
+                    8 => drop(doc.insert_object(object, rng.below(length + 1), child)),
                     _ => drop(doc.insert(object, rng.below(length + 1), scalar(rng))),
                 }
             }
@@ -120,9 +219,11 @@ impl World {
         let mut rng = Seeded(seed);
         let mut hub = Hub::new();
         hub.sync.connect(PEER, relay());
-        let docs = (0..3).map(|_| document(&mut rng, None)).collect();
+        let docs = [None, Some(user(1)), Some(user(2))].map(|author| document(&mut rng, author)).into();
         let first = Change::try_from(&genesis().bytes[..]).unwrap();
-        Self { rng, hub, history: vec![first], docs }
+        let mut reached = Reached::default();
+        reached.learn(&first);
+        Self { rng, hub, history: vec![first], docs, reached }
     }
 
     fn send(&mut self, changes: Vec<Change>) -> Result<(), Rejection> {
@@ -133,6 +234,7 @@ impl World {
         match self.hub.receive(PEER, &message.encode()) {
             Ok(_) => {
                 self.hub.commit();
+                changes.iter().for_each(|change| self.reached.learn(change));
                 self.history.extend(changes);
                 Ok(())
             }
@@ -150,15 +252,20 @@ impl World {
             self.docs[at].apply_changes(self.history.iter().cloned()).expect("what was accepted applies");
         }
         let doc = &mut self.docs[at];
-        if self.rng.one_in(3) {
-            edit(doc, &mut self.rng)
-        } else {
-            stock_edit(doc, &mut self.rng)
+        match self.rng.below(12) {
+            0 => {
+                // Not on its own, see `edit`.
+                doc.empty_change(CommitOptions::default().with_time(0));
+                type_key(doc, "あ");
+            }
+            1..5 => edit(doc, &mut self.rng),
+            _ => stock_edit(doc, &mut self.rng),
         }
         let known: Vec<ChangeHash> = self.history.iter().map(Change::hash).collect();
         let new: Vec<_> =
             self.docs[at].get_changes(&[]).into_iter().filter(|change| !known.contains(&change.hash())).collect();
-        self.send(new).expect("an honest change was refused");
+        self.send(new.clone()).expect("an honest change was refused");
+        new.iter().for_each(|change| self.reached.note(change));
     }
 
     /// Operations of all changes, to refer to.
@@ -287,7 +394,8 @@ fn contents(doc: &Automerge) -> BTreeMap<String, String> {
     shown
 }
 
-fn run(seed: u64) -> (usize, usize) {
+/// Runs one seed; returns how many twisted changes were accepted and refused, and what the honest ones did.
+fn run(seed: u64) -> (usize, usize, Reached) {
     let _seed = NameSeed(seed);
     let mut world = World::new(seed);
     for _ in 0..20 {
@@ -312,7 +420,7 @@ fn run(seed: u64) -> (usize, usize) {
         }
     }
     world.check();
-    (accepted, refused)
+    (accepted, refused, world.reached)
 }
 
 #[test]
@@ -324,10 +432,17 @@ fn whatever_is_accepted_applies_everywhere_and_nothing_honest_is_refused() {
     }
     let runs = number("SYNC_RUNS").unwrap_or(RUNS);
     let (mut accepted, mut refused) = (0, 0);
+    let mut reached: BTreeMap<String, usize> = everything().into_iter().map(|kind| (kind, 0)).collect();
     for seed in 1..=runs {
-        let (more_accepted, more_refused) = run(seed);
+        let (more_accepted, more_refused, kinds) = run(seed);
         accepted += more_accepted;
         refused += more_refused;
+        kinds.kinds.into_iter().for_each(|(kind, times)| *reached.entry(kind).or_default() += times);
+    }
+    println!("soundness: honest changes did {reached:#?}");
+    for (kind, times) in &reached {
+        assert!(everything().contains(kind), "{kind} is not in the list of what a client can do");
+        assert!(*times >= 2, "{kind}: {times} times in {runs} runs are too few to prove anything");
     }
     println!("soundness: {accepted} twisted changes accepted, {refused} refused");
     assert!(accepted > 2 * runs as usize && refused > 2 * runs as usize, "the twists are too tame or too wild");
