@@ -62,9 +62,10 @@ pub const MAX_COMMIT_MESSAGE_BYTES: usize = 1_024;
 /// 2^31: operation counters above this bring Automerge's 32-bit counters to the point where every edit panics.
 pub const MAX_OP: u64 = 1 << 31;
 
-/// How far a change's first operation may lie above the document's last: concurrent edits that a peer has not sent
-/// yet raise its counter by at most one large change each.
-pub const MAX_START_OP_GAP: u64 = 4 * MAX_CHANGE_OPS;
+/// How far a change's first operation may lie above the document's last. Only edits as of an earlier state leave a gap:
+/// they count on from everything their author has, of which one large change may still be under way. Counters are
+/// used up after [`MAX_OP`] divided by this and a change's own operations: more changes than a hub takes.
+pub const MAX_START_OP_GAP: u64 = MAX_CHANGE_OPS;
 
 /// 2 MiB of changes per peer that wait for a missing dependency. A false positive of a Bloom filter (1 %) can leave
 /// a whole offline upload (one frame) waiting for its first change, so this is more than a frame, not a handful.
