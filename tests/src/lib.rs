@@ -4,13 +4,14 @@
 //! as a process that can be killed; [`link`] a line that delays, loses and is cut; [`tls`] a certificate authority and a
 //! terminator; [`rest`], [`plain_client`], [`raw_socket`], [`oracle`], [`stock_client`] clients that are no phones;
 //! [`inspect`] what a store really holds; [`postgres`] a private server of that; [`clock`] a time that tests move;
-//! [`eventually`] waiting for a condition; [`seed`] randomness that can be repeated; [`turn`] heavy tests one after
+//! [`fuzz`] what must hold for any bytes; [`eventually`] waiting for a condition; [`seed`] randomness that can be repeated; [`turn`] heavy tests one after
 //! another; [`skip`] saying loudly that a tool is missing; [`demo`] the story. Knows nothing of private modules.
 
 pub mod clock;
 pub mod company;
 pub mod demo;
 pub mod eventually;
+pub mod fuzz;
 pub mod inspect;
 pub mod link;
 pub mod oracle;

@@ -10,6 +10,7 @@ mod bad_frames;
 mod bad_tokens;
 mod commands;
 mod convergence;
+mod corpus;
 mod damaged_files;
 mod devices;
 mod encrypted;

@@ -1,9 +1,10 @@
-//! The project's chores: `cargo xtask demo | test | ci | openapi | tidy`.
+//! The project's chores: `cargo xtask demo | test | ci | fuzz | openapi | tidy`.
 //!
 //! Each chore runs the commands a person would type and fails when one of them fails. Knows nothing of the product's
 //! code: it builds and starts binaries.
 
 mod chores;
+mod fuzz;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -33,6 +34,18 @@ enum Chore {
     Test,
     /// What CI runs: formatting, lints, documentation, tidy, tests; prints the seconds of each step.
     Ci,
+    /// Runs the fuzz targets with libFuzzer; needs a nightly compiler and cargo-fuzz.
+    Fuzz {
+        /// For how long, over all targets.
+        #[arg(long, default_value_t = 6)]
+        minutes: u64,
+        /// Only this target.
+        #[arg(long)]
+        target: Option<String>,
+        /// Adds the inputs that reach new code to fuzz/corpus.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Writes docs/openapi.json anew from the routes of the server.
     Openapi,
     /// Checks the rules of CONTRIBUTING.md that a machine can check.
@@ -44,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Demo { once, seed } => chores::demo(&root(), once, seed),
         Chore::Test => chores::test(&root()),
         Chore::Ci => chores::ci(&root()),
+        Chore::Fuzz { minutes, target, keep } => fuzz::fuzz(&root(), minutes, target.as_deref(), keep),
         Chore::Openapi => chores::openapi(&root()),
         Chore::Tidy => chores::tidy(&root()),
     };

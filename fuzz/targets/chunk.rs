@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/chunk.rs`.
+#![no_main]
+
+taiwa_fuzz::target!("chunk");

@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/frame.rs`.
+#![no_main]
+
+taiwa_fuzz::target!("frame");

@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/message.rs`.
+#![no_main]
+
+taiwa_fuzz::target!("message");

@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/token.rs`.
+#![no_main]
+
+taiwa_fuzz::target!("token");
