@@ -312,13 +312,24 @@ pub(super) fn migrate_error(database: &str, error: MigrateError) -> StoreError {
 /// when dropped.
 #[derive(Debug)]
 pub struct ServerLock {
-    _held: Held,
+    held: Held,
 }
 
 #[derive(Debug)]
 enum Held {
-    File { _file: fs::File },
+    File(fs::File),
     Session { _connection: PgConnection },
+}
+
+impl Drop for ServerLock {
+    fn drop(&mut self) {
+        // Closing would leave it to a program that this process is starting just now, until that runs.
+        if let Held::File(file) = &self.held
+            && let Err(error) = file.unlock()
+        {
+            tracing::warn!(%error, "the lock file stays locked until this process ends");
+        }
+    }
 }
 
 impl ServerLock {
@@ -333,7 +344,7 @@ impl ServerLock {
         let file =
             fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(PathBuf::from(name))?;
         file.try_lock()?;
-        Ok(Self { _held: Held::File { _file: file } })
+        Ok(Self { held: Held::File(file) })
     }
 
     /// Takes the lock of a server in a PostgreSQL database, which servers share.
@@ -344,7 +355,7 @@ impl ServerLock {
         let mut connection = PgConnection::connect(url).await.map_err(|error| open_error("PostgreSQL", error))?;
         let lock = sqlx::query("select pg_advisory_lock_shared($1)").bind(SERVER_LOCK).execute(&mut connection);
         in_time(lock).await?;
-        Ok(Self { _held: Held::Session { _connection: connection } })
+        Ok(Self { held: Held::Session { _connection: connection } })
     }
 
     /// Takes the lock of a PostgreSQL database alone; none if a server works with it.
@@ -358,7 +369,7 @@ impl ServerLock {
             let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(SERVER_LOCK);
             let taken: bool = in_time(lock.fetch_one(&mut connection)).await?;
             if taken || Instant::now() >= until {
-                return Ok(taken.then_some(Self { _held: Held::Session { _connection: connection } }));
+                return Ok(taken.then_some(Self { held: Held::Session { _connection: connection } }));
             }
             sleep(LOCK_RETRY).await;
         }

@@ -71,3 +71,23 @@ async fn a_restore_notices_servers_on_postgresql() {
     drop(second);
     eventually("the lock is free", PATIENCE, || async { ServerLock::take_session(&fixture.url).await.unwrap() }).await;
 }
+
+/// A program that is being started has, for a moment, everything that was open in the one that starts it.
+#[test]
+fn a_lock_that_was_given_back_is_free_whatever_is_being_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("taiwa.db");
+    let starting = std::thread::spawn(|| {
+        for _ in 0..100 {
+            assert!(std::process::Command::new("true").status().unwrap().success());
+        }
+    });
+    let mut taken = 0;
+    while !starting.is_finished() {
+        let lock = ServerLock::take(&database);
+        assert!(lock.is_ok(), "given back {taken} times, and then: {lock:?}");
+        taken += 1;
+    }
+    starting.join().unwrap();
+    assert!(taken > 100, "the control: {taken}");
+}
