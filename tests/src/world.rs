@@ -13,7 +13,12 @@ use std::{
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
 use taiwa_mobile_core::session::SignIn;
-use taiwa_server::{Server, bus::News, config::Config, store::Store};
+use taiwa_server::{
+    Server,
+    bus::{Bus, News},
+    config::Config,
+    store::Store,
+};
 use taiwa_shared::protocol::login::{InvitationRequest, LoginResponse, PasswordRequest, Secret};
 use tempfile::TempDir;
 
@@ -175,6 +180,17 @@ impl World {
     pub fn store(&self) -> &Store {
         match &self.host {
             Host::Here(server) => server.store(),
+            Host::Process(_) => panic!("this world was opened with open_as_process"),
+        }
+    }
+
+    /// What a server in this process tells its own parts.
+    ///
+    /// # Panics
+    /// If the server is a process of its own.
+    pub fn bus(&self) -> &Bus {
+        match &self.host {
+            Host::Here(server) => server.bus(),
             Host::Process(_) => panic!("this world was opened with open_as_process"),
         }
     }

@@ -7,14 +7,23 @@ mod house;
 mod interrupted;
 mod phones;
 
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    os::unix::fs::PermissionsExt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-use taiwa_server::operate::{
-    backup::BackupError,
-    restore::{Replace, RestoreError},
+use taiwa_server::{
+    operate::{
+        Step,
+        backup::{BackupError, Damaged, backup},
+        check::Report,
+        restore::{Replace, RestoreError},
+    },
+    records::import::{self, Table},
 };
 use taiwa_shared::time::Clock;
+use tokio::runtime::Handle;
 
 use house::{House, MANAGER, MEMBER, backup_url, changes_of, report_of};
 
@@ -75,6 +84,34 @@ async fn a_backup_taken_while_phones_write_holds_everything_acknowledged_before(
     let mode = std::fs::metadata(house.path("0.taiwa")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!house.path("0.taiwa.partial").exists());
+}
+
+/// SQLite copies a file by one statement; PostgreSQL is read table by table, with writers between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_postgresql_is_of_one_moment_however_long_it_takes() {
+    let name = "a_backup_of_postgresql_is_of_one_moment_however_long_it_takes";
+    let Some(house) = House::postgres(name).await else { return };
+    let (runtime, store, now) = (Handle::current(), house.server().store().clone(), house.clock.now());
+    let late = AtomicU64::new(0);
+    // After every table that was copied a company is added, which writes to most tables.
+    let add_a_company = |step: Step<'_>| {
+        if !matches!(step, Step::Copied { .. }) {
+            return;
+        }
+        let slug = format!("late-{}", late.fetch_add(1, Ordering::Relaxed));
+        let csv = format!("email,name,manager_email\nken@{slug}.jp,健,\naoi@{slug}.jp,葵,ken@{slug}.jp\n");
+        let table = Table::read(csv.as_bytes()).unwrap();
+        std::thread::scope(|scope| {
+            let import = || runtime.block_on(import::apply(&store, &slug, &slug, &table, now)).map(drop);
+            scope.spawn(import).join().unwrap().unwrap();
+        });
+    };
+    let made = backup(&house.url, &house.path("moment"), Damaged::Refuse, now, &add_a_company).await.unwrap();
+    let late = late.into_inner();
+    assert!(late > 10, "the control: {late} companies were added meanwhile");
+    assert_eq!(house.report().await.organisations, 1 + late);
+    let Report { organisations, people, pairs, open_pairs, damage, .. } = made.report;
+    assert_eq!((organisations, people, pairs, open_pairs, damage), (1, 2, 1, 1, Vec::new()));
 }
 
 async fn nothing_is_overwritten_unless_the_operator_says_so(mut house: House) {

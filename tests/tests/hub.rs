@@ -136,6 +136,36 @@ async fn a_store_that_fails_acknowledges_nothing_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_fails_at_the_commit_is_neither_acknowledged_nor_news() {
+    let house = House::open(patient()).await;
+    let (_, key, memo) = house.memo().await;
+    let mut member = house.client(MEMBER, "member").await;
+    let mut sql = house.sql().await;
+    // Every statement goes well; the reference that is missing is looked for at the commit.
+    let refuse = "create table never (id integer primary key);
+        create table late (id integer references never (id) deferrable initially deferred);
+        create trigger refuse after insert on chunk begin insert into late values (1); end";
+    sqlx::raw_sql(refuse).execute(&mut sql).await.unwrap();
+    let mut news = house.bus.subscribe();
+    // The first change of a start of an app: its author becomes a record.
+    member.begin(&key).type_text("失われない");
+    while member.closed.is_none() {
+        member.flush().await;
+        member.listen().await;
+        assert!(!member.held(memo).is_acknowledged(), "acknowledged though it was not stored");
+    }
+    assert_eq!((member.closed, house.rows(memo).await), (Some(Some(1013)), 0));
+    assert!(news.try_recv().is_err(), "told of a record that is not there");
+
+    sqlx::raw_sql("drop trigger refuse").execute(&mut sql).await.unwrap();
+    let mut again = house.client(MEMBER, "member").await;
+    again.hold(memo, std::mem::take(&mut member.held(memo).doc));
+    again.until_acknowledged(memo).await;
+    assert!(news.try_recv().is_ok(), "the control: told after the commit");
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_document_takes_no_more_and_is_still_read() {
     // By changes: the genesis, the first text and four more; then by bytes, which each text here exceeds.
     for limits in [HubLimits { document_changes: 6, ..patient() }, HubLimits { document_bytes: 4_000, ..patient() }] {

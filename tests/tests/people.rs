@@ -1,6 +1,7 @@
 //! People change: a list imported over HTTP by an admin and by nobody else, felt at once; a team that starts without a list.
 
 use reqwest::StatusCode;
+use taiwa_server::bus::News;
 use taiwa_shared::protocol::{
     login::{InvitationRequest, LoginResponse, Secret},
     people::{ImportProblem, ImportResponse, TextEncoding},
@@ -87,9 +88,13 @@ async fn an_admin_sees_a_difference_and_imports_it_and_whoever_is_missing_is_out
     assert_eq!((dry.difference.removed[0].name.as_str(), dry.difference.pairs_closed.len()), ("田中 花子", 1));
     assert_eq!(of(&world, &leaving).get("/v1/records").await.unwrap().status, StatusCode::OK, "nothing has changed");
 
+    let mut news = world.bus().subscribe();
     let done: ImportResponse = admin.post_csv(IMPORT, without).await.unwrap().into().unwrap();
     assert!(done.applied);
     assert_eq!(done.difference, dry.difference);
+    let told: Vec<News> = std::iter::from_fn(|| news.try_recv().ok()).collect();
+    assert!(told.contains(&News::Revoked { device: leaving.device }), "not only when the server next looks: {told:?}");
+    assert!(told.iter().any(|news| matches!(news, News::Records { .. })), "{told:?}");
     assert_eq!(open.until_closed().await, Some(4403), "a live socket feels it");
     assert_eq!(of(&world, &leaving).get("/v1/records").await.unwrap().status, StatusCode::UNAUTHORIZED);
     let page: RecordsPage = of(&world, &manager).get("/v1/records").await.unwrap().into().unwrap();
