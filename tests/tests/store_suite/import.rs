@@ -110,9 +110,12 @@ async fn whoever_is_missing_from_the_list_has_nothing_at_once(fixture: Fixture) 
     assert!(matches!(token, Err(AuthError::TokenInvalid)), "{token:?}");
     let refreshed = fixture.auth.refresh(&RefreshRequest { refresh_token: login.tokens.refresh_token }).await;
     assert!(matches!(refreshed, Err(AuthError::SignInAgain)), "{refreshed:?}");
-    assert_eq!(fixture.store.password(hanako.organisation, hanako.user).await.unwrap(), None);
-    let invitation = fixture.auth.sign_in_with_invitation(&Fixture::invitation_request(open)).await;
-    assert!(matches!(invitation, Err(AuthError::CredentialsRefused)), "{invitation:?}");
+    let with_the_old_link =
+        async || fixture.auth.sign_in_with_invitation(&Fixture::invitation_request(open.clone())).await;
+    let refused = with_the_old_link().await;
+    assert!(matches!(refused, Err(AuthError::CredentialsRefused)), "{refused:?}");
+    let password = fixture.store.password(hanako.organisation, hanako.user).await.unwrap();
+    assert!(password.is_none(), "the old one is forgotten, and an old link sets no other");
 
     let (entries, _) = fixture.pull(&ken, Some(&cursor)).await;
     let closed = |entry: &RecordEntry| matches!(entry, RecordEntry::Pair(it) if it.id == pair.id && matches!(it.state, PairState::Closed { .. }));
@@ -123,6 +126,8 @@ async fn whoever_is_missing_from_the_list_has_nothing_at_once(fixture: Fixture) 
     let back = fixture.try_import("a", COMPANY, REMOVE, Run::Write).await.unwrap().difference;
     assert!(back.added.is_empty() && back.changed[0].returns, "{back:?}");
     assert_ne!(fixture.pair_of(&hanako).await.id, pair.id);
+    let refused = with_the_old_link().await;
+    assert!(matches!(refused, Err(AuthError::CredentialsRefused)), "a link from before they left: {refused:?}");
     assert!(
         fixture
             .auth

@@ -79,6 +79,8 @@ fn what_is_done_needs_no_notice() {
     for state in [MeetingState::Cancelled, MeetingState::Finished] {
         assert_eq!(count(&Meeting { state, ..planned.clone() }, Side::Member, false), 0);
     }
+    let finished = Some(planned.starts_at());
+    assert_eq!(count(&Meeting { finished, ..planned }, Side::Member, false), 0, "somebody said that it is over");
 }
 
 #[test]
