@@ -124,6 +124,11 @@ impl Oracle {
         Ok(self.replica.text(&self.body)?)
     }
 
+    /// Everything this client has.
+    pub fn replica(&self) -> &AutoCommit {
+        &self.replica
+    }
+
     /// The document.
     pub fn document(&self) -> DocumentId {
         self.document

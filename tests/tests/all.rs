@@ -15,6 +15,7 @@ mod damaged_files;
 mod devices;
 mod encrypted;
 mod genesis;
+mod hostile;
 mod hub;
 mod killed_phone;
 mod killed_server;

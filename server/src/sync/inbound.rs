@@ -185,7 +185,9 @@ async fn receive(
             None => return Ok(()),
         },
     };
-    let received = if weigh(&data) > INLINE_WEIGHT {
+    // Retired under us: everybody on it reconnects. What a reader sends as changes is not even weighed.
+    let takes_changes = hub.enter(&open, |state| state.sync.takes_changes(key)).map_err(|_| Closing::fault())?;
+    let received = if takes_changes && weigh(&data) > INLINE_WEIGHT {
         let (hub, open) = (Arc::clone(hub), Arc::clone(&open));
         let work = tokio::task::spawn_blocking(move || stage(&hub, &open, key, kind, &data));
         work.await.map_err(|_| Closing::fault())?
