@@ -23,6 +23,7 @@ mod local_edits;
 mod login;
 mod logs;
 mod metrics;
+mod migrations;
 mod news;
 mod openapi;
 mod operating;

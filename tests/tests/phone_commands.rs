@@ -1,5 +1,10 @@
 //! What phones ask of the records, against the real server: exactly once, in order, and never given up by anybody but the
 //! person; lines are cut, phones and servers killed, and one server comes back from an older copy.
+//!
+//! Map: this file commands and lines; [`not_taken`] a server that takes none; [`invited`] people invited from a phone.
+
+mod invited;
+mod not_taken;
 
 use std::time::Duration;
 

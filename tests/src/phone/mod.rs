@@ -31,7 +31,7 @@ use crate::{
     eventually::{PATIENCE, eventually},
     inspect::Contents,
     link::Link,
-    world::{PASSWORD, World},
+    world::{PASSWORD, World, invitation_in},
 };
 
 /// Short, so that tests need not wait; products wait up to a minute.
@@ -96,6 +96,19 @@ impl World {
         let phone = self.sign_in(company, person, &url, home).await.expect("the invitation signs in");
         phone.eventually_online().await;
         phone
+    }
+
+    /// A new phone, on a line of its own, of whoever was given this link; they choose [`PASSWORD`].
+    ///
+    /// # Errors
+    /// Whatever signing in says.
+    pub async fn phone_with_link(&self, link: &str) -> Result<Phone> {
+        let home = Home::new(self.clock(), None, Some(Link::open(self.address(), self.seed()).await?))?;
+        let taiwa = Taiwa::open(home.options()).await?;
+        let (invitation, password) = (Secret::new(invitation_in(link)?), Secret::new(PASSWORD));
+        let url = format!("http://{}", home.line.as_ref().expect("opened above").address());
+        let session = taiwa.sign_in(&url, SignIn::Invitation { invitation, password }).await?;
+        Ok(Phone { home, taiwa, session, memos: Mutex::default() })
     }
 
     /// A new phone of a person that is told this address of the server and these certificates to trust.
