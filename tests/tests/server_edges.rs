@@ -137,6 +137,8 @@ async fn wrong_requests_get_a_problem_that_says_what_to_do() {
         let answer = signed_in.get(&format!("/v1/records?since={since}")).await.unwrap();
         assert_problem(&answer, 400, "invalid_request", "");
     }
+    assert_problem(&signed_in.delete("/v1/devices/%ff").await.unwrap(), 404, "not_found", "names nothing");
+    assert_problem(&open.get("/api/%ff").await.unwrap(), 404, "not_found", "names nothing");
     assert_problem(&open.get("/v2/records").await.unwrap(), 404, "not_found", "no such route");
     assert_problem(&open.get("/v1/documents").await.unwrap(), 405, "invalid_request", "GET is not for this route");
     assert_problem(&open.get("/v1/sync").await.unwrap(), 401, "token_invalid", "refresh the access token");
@@ -292,7 +294,7 @@ async fn an_operator_ends_somebodys_access_and_a_running_server_feels_it() {
     let deactivate = command(folder, &["person", "deactivate", "--organisation", "a", "hanako@a.jp"]);
     let said = run(deactivate).await.0;
     let said = String::from_utf8(said.stdout).unwrap();
-    assert_eq!(said, "佐藤 花子 has no access any more: 1 sign-ins ended, 1 invitations void, 1 pairs closed\n");
+    assert_eq!(said, "佐藤 花子 has no access any more: 1 sign-in ended, 1 invitation void, 1 pair closed\n");
     assert_eq!(client.socket.hear_close().await, Some(4403));
 
     let rest = running.rest();

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use taiwa_shared::time::Clock;
 
+use super::count::count;
 use crate::{
     clock::SystemClock,
     config::Config,
@@ -72,7 +73,10 @@ pub(super) async fn check(config: &Config, file: Option<&Path>, json: bool) -> R
     }
     match report.damage.len() {
         0 => Ok(()),
-        count => bail!("{count} things are damaged: restore the last backup that `check FILE` finds whole"),
+        number => bail!(
+            "{} damaged: restore the last backup that `check FILE` finds whole",
+            count(number, "thing is", "things are")
+        ),
     }
 }
 
@@ -99,8 +103,13 @@ fn accepted(even_if_damaged: bool) -> Damaged {
 fn held(report: &Report) -> String {
     let Report { organisations, people, active, pairs, open_pairs, meetings, documents, changes, bytes, .. } = report;
     format!(
-        "{organisations} organisations, {people} people ({active} active), {pairs} pairs ({open_pairs} open), \
-         {meetings} meetings, {documents} documents with {changes} changes ({})",
+        "{}, {} ({active} active), {} ({open_pairs} open), {}, {} with {} ({})",
+        count(*organisations, "organisation", "organisations"),
+        count(*people, "person", "people"),
+        count(*pairs, "pair", "pairs"),
+        count(*meetings, "meeting", "meetings"),
+        count(*documents, "document", "documents"),
+        count(*changes, "change", "changes"),
         megabytes(*bytes)
     )
 }
@@ -126,8 +135,8 @@ fn show(step: Step<'_>) {
     let mut out = stderr();
     if out.is_terminal() {
         let text = match step {
-            Step::Copied { table, rows } => format!("copied {table}: {rows} rows"),
-            Step::Checked { documents, of } => format!("checked {documents} of {of} documents"),
+            Step::Copied { table, rows } => format!("copied {table}: {}", count(rows, "row", "rows")),
+            Step::Checked { documents, of } => format!("checked {documents} of {}", count(of, "document", "documents")),
         };
         // Whoever closed their terminal does not read it.
         let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use taiwa_shared::protocol::people::{AddedPerson, ChangedField, ChangedPerson, Difference, NamedPair, NamedPerson};
 
+use super::count::count;
+
 /// Longest list that is printed whole.
 const SHOWN: usize = 25;
 
@@ -12,13 +14,13 @@ pub(super) fn in_words(slug: &str, organisation_added: bool, difference: &Differ
     let Difference { added, changed, removed, unchanged, sites_added, pairs_opened, pairs_closed, .. } = difference;
     let organisation = if organisation_added { "new organisation" } else { "organisation" };
     let mut text = format!(
-        "{organisation} {slug}: {} people added, {} changed, {} removed, {unchanged} unchanged; {} workplaces added; \
-         {} pairs opened, {} closed\n",
-        added.len(),
+        "{organisation} {slug}: {} added, {} changed, {} removed, {unchanged} unchanged; {} added; {} opened, {} \
+         closed\n",
+        count(added.len(), "person", "people"),
         changed.len(),
         removed.len(),
-        sites_added.len(),
-        pairs_opened.len(),
+        count(sites_added.len(), "workplace", "workplaces"),
+        count(pairs_opened.len(), "pair", "pairs"),
         pairs_closed.len(),
     );
     list(&mut text, "Added", added, addition);

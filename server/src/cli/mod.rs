@@ -4,6 +4,7 @@
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
 //! everything else to standard error; an error says which key it is about and what to write.
 
+mod count;
 mod database;
 mod difference;
 mod import;

@@ -8,7 +8,10 @@ use taiwa_shared::{
     time::{Clock, Timestamp, Zone},
 };
 
-use super::organisation::{find, find_person};
+use super::{
+    count::count,
+    organisation::{find, find_person},
+};
 use crate::{
     auth::{
         devices::{Reset, devices, end_device, reset_password},
@@ -103,7 +106,10 @@ async fn deactivate(store: &Store, who: &Who, now: Timestamp) -> Result<()> {
     let Leaving { name, was_active, devices_ended, invitations_voided, pairs_closed } = leaving;
     let state = if was_active { "has no access any more" } else { "had no access already" };
     println!(
-        "{name} {state}: {devices_ended} sign-ins ended, {invitations_voided} invitations void, {pairs_closed} pairs closed"
+        "{name} {state}: {} ended, {} void, {} closed",
+        count(devices_ended, "sign-in", "sign-ins"),
+        count(invitations_voided, "invitation", "invitations"),
+        count(pairs_closed, "pair", "pairs"),
     );
     Ok(())
 }
@@ -113,9 +119,10 @@ async fn reset(config: &Config, store: &Store, who: &Who, now: Timestamp) -> Res
     let Reset { invitation, devices_ended, invitations_voided } =
         reset_password(store, organisation.id, person.id, now).await?;
     eprintln!(
-        "the password of {} is forgotten: {devices_ended} sign-ins ended, {invitations_voided} invitations void; what \
-         they wrote stays",
-        person.name
+        "the password of {} is forgotten: {} ended, {} void; what they wrote stays",
+        person.name,
+        count(devices_ended, "sign-in", "sign-ins"),
+        count(invitations_voided, "invitation", "invitations"),
     );
     print_link(config, &invitation, &person.name);
     Ok(())
