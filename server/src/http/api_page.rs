@@ -4,13 +4,12 @@
 //! alone. The two large files are stored and sent compressed, which every browser understands.
 
 use axum::{
-    extract::Path,
     http::{HeaderName, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use taiwa_shared::protocol::problem::ProblemCode;
 
-use super::{openapi::OfAbsence, problem::HttpError};
+use super::{extract::Named, openapi::OfAbsence, problem::HttpError};
 
 /// Images inside the style sheet are `data:` addresses.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -72,7 +71,7 @@ pub(super) async fn page() -> impl IntoResponse {
         OfAbsence,
     ),
 )]
-pub(super) async fn file(Path(name): Path<String>) -> Result<Response, HttpError> {
+pub(super) async fn file(Named(name): Named) -> Result<Response, HttpError> {
     let file = FILES.iter().find(|file| file.name == name);
     let file = file.ok_or_else(|| HttpError::new(ProblemCode::NotFound, "the page at /api has no such file"))?;
     let mut answer = (StatusCode::OK, [(header::CONTENT_TYPE, file.media_type)], file.bytes).into_response();

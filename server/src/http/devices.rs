@@ -1,10 +1,6 @@
 //! A person's own sign-ins: listed, and ended one by one.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use taiwa_shared::{
     ids::DeviceId,
     protocol::devices::{Device, DevicesResponse},
@@ -12,7 +8,7 @@ use taiwa_shared::{
 
 use super::{
     App,
-    extract::SignedIn,
+    extract::{Named, SignedIn},
     openapi::{OfAbsence, OfServer, OfToken},
     problem::HttpError,
 };
@@ -46,7 +42,7 @@ pub(super) async fn list(State(app): State<App>, person: SignedIn) -> Result<Jso
 pub(super) async fn revoke(
     State(app): State<App>,
     person: SignedIn,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, HttpError> {
     // What is no id is nobody's device.
     let device = id.parse::<DeviceId>().map_err(|_| AuthError::UnknownDevice)?;

@@ -1,10 +1,10 @@
-//! What handlers take from a request: a JSON body, the signed-in person, the caller's address.
+//! What handlers take from a request: a JSON body, a name in the path, the signed-in person, the caller's address.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::{
     body::Bytes,
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
+    extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -35,6 +35,19 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         serde_json::from_slice(&bytes).map(Body).map_err(|error| {
             HttpError::new(ProblemCode::InvalidRequest, format!("the body is not the JSON of this route: {error}"))
         })
+    }
+}
+
+/// What a path names: the one segment of it that is not fixed.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        // What is no text is the name of nothing.
+        let absent = |_| HttpError::new(ProblemCode::NotFound, "the path is not UTF-8 and names nothing: check it");
+        Path::from_request_parts(parts, state).await.map(|Path(name)| Self(name)).map_err(absent)
     }
 }
 
