@@ -16,6 +16,7 @@ statements! {
     SET_PASSWORD = "insert into password (organisation, person, hash, changed) values ($1, $2, $3, $4)
         on conflict (organisation, person) do update set hash = excluded.hash, changed = excluded.changed";
     ADD_INVITATION = "insert into invitation (hash, organisation, person, made, expires) values ($1, $2, $3, $4, $5)";
+    RENEW_INVITATION = "update invitation set expires = $2 where hash = $1 and used is null";
     INVITATION = "select organisation, person from invitation where hash = $1 and used is null and expires > $2";
     INVITED = "select organisation, person from invitation where hash = $1";
     HAS_SIGNED_IN = "select count(*) from device where organisation = $1 and person = $2";
@@ -195,6 +196,16 @@ impl Tx {
             .execute(c)
             .await
             .map(drop))?;
+        Ok(())
+    }
+
+    /// Lets an invitation that was not used work for [`INVITATION_LIFE`] from now, whether it was over or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn renew_invitation(&mut self, hash: &SecretHash, now: Timestamp) -> Result<(), StoreError> {
+        let (hash, expires) = (hash.as_slice(), now.plus(INVITATION_LIFE).as_millis());
+        on!(tx self, |c| sqlx::query(RENEW_INVITATION).bind(hash).bind(expires).execute(c).await.map(drop))?;
         Ok(())
     }
 

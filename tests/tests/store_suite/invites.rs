@@ -31,6 +31,7 @@ super::on_both! {
     an_invited_person_signs_in_and_sees_the_pair;
     an_organisation_keeps_its_list_to_itself_unless_it_says_otherwise;
     who_never_came_is_invited_again_and_who_came_is_not;
+    a_link_that_is_sent_again_works_again_and_once;
     a_link_that_was_kept_back_is_no_way_into_the_account_of_who_came;
     nobody_takes_the_place_of_an_admin_who_never_came;
     an_address_that_somebody_has_is_taken;
@@ -152,6 +153,25 @@ async fn who_never_came_is_invited_again_and_who_came_is_not(fixture: Fixture) {
     for secret in ["third", "fourth"] {
         assert!(matches!(come(&fixture, secret).await, Err(AuthError::CredentialsRefused)), "{secret}");
     }
+}
+
+async fn a_link_that_is_sent_again_works_again_and_once(fixture: Fixture) {
+    fixture.import("a", COMPANY).await;
+    open(&fixture, "a").await;
+    let ken = on_device(&fixture, "a", "ken@a.jp", 1).await;
+    let action = invite(&fixture, 1, "new@a.jp", "the secret");
+    assert_eq!(send_one(&fixture, &ken, 1, action.clone()).await, Outcome::Applied);
+    fixture.clock.advance(8 * DAY);
+    assert!(matches!(come(&fixture, "the secret").await, Err(AuthError::CredentialsRefused)), "expired");
+    // The phone shows the link as one that works; so it does, whether the server has forgotten it meanwhile or not.
+    assert_eq!(send_one(&fixture, &ken, 2, action.clone()).await, Outcome::Applied);
+    fixture.clock.advance(6 * DAY);
+    come(&fixture, "the secret").await.unwrap();
+    assert!(matches!(come(&fixture, "the secret").await, Err(AuthError::CredentialsRefused)), "used up");
+    assert_eq!(send_one(&fixture, &ken, 3, action).await, rejected(RejectionReason::AddressTaken));
+    assert!(matches!(come(&fixture, "the secret").await, Err(AuthError::CredentialsRefused)), "used up for good");
+    let pairs = fixture.store.open_pairs(ken.organisation).await.unwrap();
+    assert_eq!(pairs.iter().filter(|pair| pair.manager == ken.user).count(), 3, "nobody was added twice");
 }
 
 async fn a_link_that_was_kept_back_is_no_way_into_the_account_of_who_came(fixture: Fixture) {

@@ -1,7 +1,8 @@
 //! People whom a manager adds from the phone: a new person, a pair, and an invitation whose secret only the phone knows.
 //!
 //! Allowed where the organisation says so. Sending again for somebody who never came adds another invitation; nobody
-//! who has ever signed in can be invited again like this, because whoever holds the link sets the password.
+//! who has ever signed in can be invited again like this, because whoever holds the link sets the password. A link that is
+//! sent again works for its time from then on: the phone shows it as one to hand over.
 
 use taiwa_shared::{
     domain::{
@@ -29,6 +30,14 @@ pub(super) struct Invited {
     /// None if the person is there already.
     new: Option<(PersonRow, Pair)>,
     invitation: InvitationHash,
+    link: Link,
+}
+
+/// Whether the server has a link already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    New,
+    Known,
 }
 
 /// Decides on an invitation; writes nothing.
@@ -56,9 +65,9 @@ pub(super) async fn judge(
         let waits = is_theirs && !tx.has_signed_in(organisation, known.id).await?;
         return Ok(match same_secret {
             _ if !waits => Verdict::rejected(RejectionReason::AddressTaken, None),
-            Some(whose) if whose == (organisation, known.id) => Verdict::done(),
+            Some(whose) if whose == (organisation, known.id) => again(known.id, invitation, Link::Known),
             Some(_) => Verdict::rejected(RejectionReason::Implausible, None),
-            None => Verdict::applied(Change::Invite(Invited { person: known.id, new: None, invitation })),
+            None => again(known.id, invitation, Link::New),
         });
     }
     let is_free = is_made_on_a_phone(*person, *pair)
@@ -78,7 +87,12 @@ pub(super) async fn judge(
         manager: Some(principal.user),
     };
     let pair = new_pair(tx, principal, *pair, &row, now).await?;
-    Ok(Verdict::applied(Change::Invite(Invited { person: *person, new: Some((row, pair)), invitation })))
+    let invited = Invited { person: *person, new: Some((row, pair)), invitation, link: Link::New };
+    Ok(Verdict::applied(Change::Invite(invited)))
+}
+
+fn again(person: UserId, invitation: InvitationHash, link: Link) -> Verdict {
+    Verdict::applied(Change::Invite(Invited { person, new: None, invitation, link }))
 }
 
 /// Writes what [`judge`] allowed.
@@ -95,7 +109,11 @@ pub(super) async fn write(
         tx.set_sight(organisation, pair.member, pair.id, Sight::Granted, rev).await?;
         tx.set_sight(organisation, pair.manager, pair.id, Sight::Granted, rev).await?;
     }
-    tx.add_invitation(invited.invitation.as_bytes(), organisation, invited.person, now).await
+    let hash = invited.invitation.as_bytes();
+    match invited.link {
+        Link::New => tx.add_invitation(hash, organisation, invited.person, now).await,
+        Link::Known => tx.renew_invitation(hash, now).await,
+    }
 }
 
 async fn new_pair(
