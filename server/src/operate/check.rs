@@ -1,4 +1,5 @@
-//! `check`: whether a database, or a backup, is whole: every chunk's hash, every document's graph, references, counters.
+//! `check`: whether a database, or a backup, is whole: every chunk's hash, every document's graph and heads, references,
+//! counters.
 //!
 //! Changes nothing and works beside a running server. Names what is damaged by id and kind, never by contents.
 
@@ -19,7 +20,7 @@ use super::{Progress, Step, written};
 use crate::store::{
     Store, StoreError,
     chunks::ChunkRow,
-    verify::{DocumentToCheck, MOST_NAMED},
+    verify::{DocumentToCheck, MOST_NAMED, RecordedHeads},
 };
 
 /// First byte of a row that is not sealed; this version writes no others.
@@ -182,6 +183,8 @@ async fn check_documents(store: &Store, report: &mut Report, progress: Progress<
 async fn check_document(store: &Store, document: &DocumentToCheck) -> Result<(u64, u64), String> {
     let unreadable = |error: StoreError| Damage::of_database("its rows cannot be read", &error).detail;
     let DocumentToCheck { organisation, document: id, key, generation } = *document;
+    // The record first: a digest that is written after it can only be newer.
+    let recorded = store.recorded_heads(organisation, id).await.map_err(unreadable)?;
     let rows = store.chunks(organisation, id).await.map_err(unreadable)?;
     let authors = store.authors(organisation, id).await.map_err(unreadable)?;
     if key.document_id(generation) != id {
@@ -193,10 +196,18 @@ async fn check_document(store: &Store, document: &DocumentToCheck) -> Result<(u6
             .map_err(|error| format!("its first change: {error}"))?;
         let (count, bytes) = (changes.len(), changes.iter().map(|change| change.bytes.len()).sum::<usize>());
         let bindings = authors.into_iter().map(|(actor, user)| (ActorId::from(actor), user));
-        DocumentSync::<u64>::open(genesis, changes, bindings).map_err(|error| error.to_string())?;
-        Ok((count as u64, bytes as u64))
+        let read = DocumentSync::<u64>::open(genesis, changes, bindings).map_err(|error| error.to_string())?;
+        Ok((count as u64, bytes as u64, read.digest()))
     });
-    reading.await.unwrap_or_else(|_| Err("reading it panicked".to_owned()))
+    let (count, bytes, digest) = reading.await.unwrap_or_else(|_| Err("reading it panicked".to_owned()))?;
+    let expected = if count == 0 { RecordedHeads::None } else { RecordedHeads::Of(digest) };
+    if recorded != expected && recorded != RecordedHeads::Stale {
+        // A server that committed between the two readings has noted so or renewed the digest.
+        if store.recorded_heads(organisation, id).await.map_err(unreadable)? == recorded {
+            return Err("its heads are not those that its record names: changes are missing, or too many".to_owned());
+        }
+    }
+    Ok((count, bytes))
 }
 
 /// All changes of some rows; reading one verifies its hash.

@@ -6,7 +6,7 @@
 use sqlx::FromRow;
 use taiwa_shared::{
     domain::ownership::DocumentKey,
-    ids::{DocumentId, OrganisationId},
+    ids::{DocumentId, HeadsDigest, OrganisationId},
 };
 use uuid::Uuid;
 
@@ -27,6 +27,9 @@ macro_rules! references {
                 (select count(*) from chunk), (select count(*) from device where revoked is null)";
             DOCUMENTS = "select organisation, id, generation, kind, pair, meeting, person from document
                 where organisation > $1 or (organisation = $1 and id > $2) order by organisation, id limit 200";
+            DIGEST = "select digest, (select count(*) from stale_digest s
+                    where s.organisation = d.organisation and s.document = d.id) > 0
+                from document d where organisation = $1 and id = $2";
             COUNTERS = "select o.id, o.counter, max(r.rev) from organisation o
                 join (select organisation, rev from person union all select organisation, rev from pair
                     union all select organisation, rev from sight union all select organisation, rev from meeting
@@ -133,6 +136,17 @@ pub struct DocumentToCheck {
     pub generation: u32,
 }
 
+/// What a document's record says of its heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordedHeads {
+    /// Nothing was stored yet.
+    None,
+    /// These.
+    Of(HeadsDigest),
+    /// Nothing to go by: the rows are newer, and that is noted.
+    Stale,
+}
+
 /// Something that refers to what is not there, by its organisation and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dangling {
@@ -177,6 +191,26 @@ impl Store {
             Ok(DocumentToCheck { organisation, document, key, generation })
         };
         Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// What a document's record says of its heads.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed, the document is gone, or its digest is none.
+    pub async fn recorded_heads(
+        &self,
+        organisation: OrganisationId,
+        document: DocumentId,
+    ) -> Result<RecordedHeads, StoreError> {
+        let (organisation, document) = (organisation.as_uuid(), document.as_uuid());
+        let (digest, is_stale): (Option<Vec<u8>>, bool) =
+            on!(read self, |c| sqlx::query_as(DIGEST).bind(organisation).bind(document).fetch_one(c).await)?;
+        if is_stale {
+            return Ok(RecordedHeads::Stale);
+        }
+        let Some(digest) = digest else { return Ok(RecordedHeads::None) };
+        let digest = digest.try_into().map_err(|_| StoreError::row("document", format!("digest of {document}")))?;
+        Ok(RecordedHeads::Of(HeadsDigest::from_bytes(digest)))
     }
 
     /// What refers to something that is not there; at most [`MOST_NAMED`] of each kind.

@@ -18,6 +18,7 @@ use super::{
 
 on_both! {
     each_damage_is_found_and_named;
+    a_document_that_lacks_its_end_is_found_by_what_its_record_names;
 }
 
 /// Runs SQL as nobody but an accident does.
@@ -115,4 +116,39 @@ async fn each_damage_is_found_and_named(mut house: House) {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["damage"].as_array().unwrap().len(), report.damage.len());
     assert!(String::from_utf8(output.stderr).unwrap().contains("things are damaged"));
+}
+
+async fn a_document_that_lacks_its_end_is_found_by_what_its_record_names(mut house: House) {
+    let (member, _manager) = (house.phone(MEMBER).await, house.phone(MANAGER).await);
+    let meeting = member.next_meeting().await;
+    for text in ["一。", "二。", "三。"] {
+        member.write(meeting, text).await;
+        member.settled().await;
+    }
+    // A server that stops names the heads of every document in its record.
+    house.stop().await;
+    assert_eq!(house.report().await.damage, []);
+    house.backup("whole").await.unwrap();
+    // Without its last row, or all rows, the rest is a document that can be read; a record may also have lost the name.
+    let all = "from chunk where document = (select document from chunk limit 1)";
+    let no_name = "update document set digest = null where digest is not null";
+    for (sqlite, postgres) in [
+        (
+            format!("delete from chunk where rowid = (select rowid {all} order by n desc limit 1)"),
+            format!("delete from chunk where (document, n) in (select document, n {all} order by n desc limit 1)"),
+        ),
+        (format!("delete {all}"), format!("delete {all}")),
+        (no_name.to_owned(), no_name.to_owned()),
+    ] {
+        harm(&house, &sqlite, &postgres).await;
+        let report = house.report().await;
+        assert!(!report.damage.is_empty(), "{sqlite}: {report:?}");
+        for damage in &report.damage {
+            assert!(damage.kind == DamageKind::Document && damage.id.is_some(), "{damage:?}");
+            assert!(damage.detail.starts_with("its heads are not those that its record names"), "{damage:?}");
+        }
+        house.clock.advance(Duration::from_secs(2));
+        house.restore("whole", Replace::KeepAside).await.unwrap();
+        assert_eq!(house.report().await.damage, []);
+    }
 }
