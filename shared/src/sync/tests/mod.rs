@@ -4,6 +4,7 @@
 
 mod attacks;
 mod conversations;
+mod properties;
 mod references;
 mod roles;
 mod simulation;
@@ -162,6 +163,11 @@ impl Phone {
     pub(super) fn edit(&mut self, rng: &mut Seeded) {
         edit(&mut self.doc, rng);
         self.stage();
+    }
+    /// What it says first.
+    pub(super) fn hello(&mut self) -> Vec<u8> {
+        self.sync.connect((), relay());
+        self.send().unwrap()
     }
     /// One key, as typing makes it.
     pub(super) fn key(&mut self) {
