@@ -18,6 +18,7 @@ mod genesis;
 mod hostile;
 mod hub;
 mod killed_phone;
+mod killed_recovery;
 mod killed_server;
 mod local_edits;
 mod login;

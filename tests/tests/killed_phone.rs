@@ -45,6 +45,15 @@ pub(crate) struct PhoneProcess {
 impl PhoneProcess {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(folder: &Path, server: &str, invitation: Option<&str>) -> Self {
+        let phone = Self::spawn(folder, server, invitation);
+        for expected in ["open", "ready"] {
+            assert_eq!(phone.said.recv_timeout(PATIENCE).expect("the phone starts"), expected);
+        }
+        phone
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn(folder: &Path, server: &str, invitation: Option<&str>) -> Self {
         let mut command = Command::new(binary("phone-process"));
         command.arg(folder).arg(server).args(invitation).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Reaped::new(command.spawn().unwrap());
@@ -52,9 +61,12 @@ impl PhoneProcess {
         let (says, said) = channel();
         // Ends with the pipe.
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
-        let ready = said.recv_timeout(PATIENCE).expect("the phone starts");
-        assert_eq!(ready, "ready");
         Self { process, said, word: Word::default() }
+    }
+
+    /// Whether it has opened its folder.
+    pub(crate) fn is_open(&self) -> bool {
+        self.said.try_recv().is_ok_and(|line| line == "open")
     }
 
     pub(crate) fn tell(&mut self, line: &str) {
@@ -88,8 +100,8 @@ impl PhoneProcess {
         process.child().kill().unwrap();
         process.child().wait().unwrap();
         let rest: Vec<String> = said.iter().collect();
-        for line in rest {
-            self.note(&line);
+        for line in rest.iter().filter(|line| !["open", "ready"].contains(&line.as_str())) {
+            self.note(line);
         }
         self.word
     }
@@ -97,13 +109,13 @@ impl PhoneProcess {
 
 /// A text that begins unlike its neighbours: a phone writes what differs from what was there, and a mark must stand in
 /// the history in one piece.
-fn mark(round: u64, number: u64) -> String {
+pub(crate) fn mark(round: u64, number: u64) -> String {
     let first = u32::try_from(0x4e00 + number % 0x2000).ok().and_then(char::from_u32).unwrap();
     format!("{first}{round}.{number}。")
 }
 
 /// The store of a phone whose process is gone.
-async fn contents(folder: &Path, owner: &Phone) -> Contents {
+pub(crate) async fn contents(folder: &Path, owner: &Phone) -> Contents {
     let key = std::fs::read(folder.join("vault")).unwrap().try_into().unwrap();
     let store = Store::open(&folder.join(format!("{}.taiwa", owner.user())), &VaultKey::new(key)).await.unwrap();
     let contents = Contents::of_phone(&store).await.unwrap();

@@ -144,10 +144,14 @@ impl Taiwa {
         })
     }
 
-    /// What was saved when the store was found damaged; given once, to tell the person.
-    pub fn take_recovered(&self) -> Option<RecoveredView> {
-        let recovered = self.inner.take_recovered()?;
-        Some(RecoveredView { unsent_kept: recovered.unsent_kept, unsent_lost: recovered.unsent_lost })
+    /// What was saved when the store was found damaged, to tell the person: kept until somebody asks, and given once.
+    ///
+    /// # Errors
+    /// [`ApiError::StorageFull`]; it is given again then.
+    pub async fn take_recovered(&self) -> Result<Option<RecoveredView>, ApiError> {
+        let inner = self.inner.clone();
+        let recovered = run(async move { inner.take_recovered().await }).await?;
+        Ok(recovered.map(|it| RecoveredView { unsent_kept: it.unsent_kept, unsent_lost: it.unsent_lost }))
     }
 
     /// Ends the session's tasks and closes the store; everything is on the disk already.

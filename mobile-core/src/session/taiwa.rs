@@ -5,7 +5,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 use taiwa_shared::{
@@ -164,9 +164,18 @@ impl Taiwa {
         Ok(current.clone())
     }
 
-    /// What was saved when the store was found damaged; given once, to tell the person.
-    pub fn take_recovered(&self) -> Option<Recovered> {
-        self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    /// What was saved when the store was found damaged, to tell the person: kept until somebody asks, and given once.
+    ///
+    /// # Errors
+    /// [`SessionError`] if it cannot be noted that the person was told; it is given again then.
+    pub async fn take_recovered(&self) -> Result<Option<Recovered>, SessionError> {
+        let current = self.session.lock().await;
+        let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some(session), Some(_)) = (current.as_ref(), &recovered) {
+            session.core.store.forget_recovered().await?;
+        }
+        self.recovered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(recovered)
     }
 
     /// Signs in; a session of another person ends and keeps its store, with what it has not sent.
@@ -259,7 +268,11 @@ impl Taiwa {
 
     async fn restore(&self, user: UserId, key: &VaultKey) -> Result<Option<Session>, SessionError> {
         let store = Store::open(&self.store_path(user), key).await?;
-        let started = match store.identity().await {
+        let known = async {
+            self.note_recovered(&store).await?;
+            Ok(store.identity().await?)
+        };
+        let started = match known.await {
             Ok(Some(identity)) => self.start(store.clone(), identity).await.map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(error.into()),
@@ -279,9 +292,22 @@ impl Taiwa {
                 // The vault lost the key of an earlier sign-in: nothing can be read, and the file is kept all the same.
                 Store::set_aside(&path)?;
             }
-            opened => return Ok(opened?),
+            opened => {
+                let store = opened?;
+                self.note_recovered(&store).await?;
+                return Ok(store);
+            }
         }
-        Ok(Store::open(&path, key).await?)
+        let store = Store::open(&path, key).await?;
+        self.note_recovered(&store).await?;
+        Ok(store)
+    }
+
+    /// An app that was killed meanwhile tells the person the next time.
+    async fn note_recovered(&self, store: &Store) -> Result<(), SessionError> {
+        let recovered = store.recovered().await?;
+        *self.recovered.lock().unwrap_or_else(PoisonError::into_inner) = recovered;
+        Ok(())
     }
 
     async fn set_damaged_aside(&self, user: UserId, key: &VaultKey) -> Result<(), SessionError> {
@@ -289,7 +315,6 @@ impl Taiwa {
         store.close().await;
         tracing::error!(kept_at = %recovered.kept_at.display(), unsent_kept = recovered.unsent_kept,
             unsent_lost = recovered.unsent_lost, "the store was damaged");
-        *self.recovered.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(recovered);
         Ok(())
     }
 

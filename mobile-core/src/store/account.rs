@@ -10,13 +10,14 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::{Store, StoreError, Write, seal::Place};
+use super::{Recovered, Store, StoreError, Write, seal::Place};
 
 const IDENTITY: &str = "identity";
 const TOKENS: &str = "tokens";
 const CURSOR: &str = "cursor";
 const LAST_EXCHANGE: &str = "last exchange";
 const REMINDERS: &str = "reminders";
+pub(super) const RECOVERED: &str = "recovered";
 
 const READ: &str = "select sealed from account where part = $1";
 const WRITE: &str = "insert into account (part, sealed) values ($1, $2)
@@ -151,6 +152,28 @@ impl Store {
         let mut tx = self.begin().await?;
         self.put_part(&mut tx, LAST_EXCHANGE, &at).await?;
         self.commit(tx).await
+    }
+
+    /// What was saved when this store took the place of a damaged one; none once the person was told.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recovered(&self) -> Result<Option<Recovered>, StoreError> {
+        self.part::<Option<Recovered>>(RECOVERED).await.map(Option::flatten)
+    }
+
+    /// The person was told what was saved.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_recovered(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.put_part(&mut tx, RECOVERED, &None::<Recovered>).await?;
+        self.commit(tx).await
+    }
+
+    pub(super) async fn put_recovered(&self, tx: &mut Write, recovered: &Recovered) -> Result<(), StoreError> {
+        self.put_part(tx, RECOVERED, &Some(recovered)).await
     }
 
     pub(super) async fn put_cursor(&self, tx: &mut Write, cursor: &Cursor) -> Result<(), StoreError> {

@@ -34,11 +34,7 @@ impl Store {
     /// [`StoreError::UnknownDocument`], [`StoreError::StorageFull`]; nothing is stored then.
     pub async fn append_local(&self, document: DocumentId, changes: &[StoredChange]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        for change in changes {
-            let hash = Some(&change.header.hash.0[..]);
-            self.insert_chunk(&mut tx, document, hash, std::slice::from_ref(&change.bytes)).await?;
-        }
-        self.move_heads(&mut tx, document, changes).await?;
+        self.insert_local(&mut tx, document, changes).await?;
         self.commit(tx).await
     }
 
@@ -49,9 +45,7 @@ impl Store {
     pub async fn append_remote(&self, received: &[(DocumentId, Vec<StoredChange>)]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         for (document, changes) in received.iter().filter(|(_, changes)| !changes.is_empty()) {
-            let bytes: Vec<Bytes> = changes.iter().map(|change| change.bytes.clone()).collect();
-            self.insert_chunk(&mut tx, *document, None, &bytes).await?;
-            self.move_heads(&mut tx, *document, changes).await?;
+            self.insert_remote(&mut tx, *document, changes).await?;
         }
         self.commit(tx).await
     }
@@ -173,6 +167,30 @@ impl Store {
             advance(&mut heads, &self.open_chunk(document, position, &sealed)?);
         }
         self.set_heads(tx, document, &heads).await
+    }
+
+    pub(super) async fn insert_local(
+        &self,
+        tx: &mut Write,
+        document: DocumentId,
+        changes: &[StoredChange],
+    ) -> Result<(), StoreError> {
+        for change in changes {
+            let hash = Some(&change.header.hash.0[..]);
+            self.insert_chunk(tx, document, hash, std::slice::from_ref(&change.bytes)).await?;
+        }
+        self.move_heads(tx, document, changes).await
+    }
+
+    pub(super) async fn insert_remote(
+        &self,
+        tx: &mut Write,
+        document: DocumentId,
+        changes: &[StoredChange],
+    ) -> Result<(), StoreError> {
+        let bytes: Vec<Bytes> = changes.iter().map(|change| change.bytes.clone()).collect();
+        self.insert_chunk(tx, document, None, &bytes).await?;
+        self.move_heads(tx, document, changes).await
     }
 
     async fn insert_chunk(

@@ -35,6 +35,7 @@ pub enum StoreError {
 }
 
 // Primary result codes, https://sqlite.org/rescode.html
+const SQLITE_ERROR: i64 = 1;
 const SQLITE_CORRUPT: i64 = 11;
 const SQLITE_FULL: i64 = 13;
 const SQLITE_NOTADB: i64 = 26;
@@ -68,6 +69,22 @@ impl StoreError {
 
     pub(super) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), detail: detail.into() }
+    }
+
+    /// Tells a full device from other failures of the file system.
+    pub(super) fn of_file(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull { Self::StorageFull } else { Self::Failed(Box::new(error)) }
+    }
+
+    /// Whether the contents of the file are at fault, and not the device: reading on elsewhere makes sense then. A table
+    /// that is not there was not made yet, or stood on a damaged page.
+    pub(super) fn is_of_contents(path: &Path, error: sqlx::Error) -> Result<(), Self> {
+        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i64>().ok());
+        match Self::of(path, error) {
+            Self::Damaged { .. } => Ok(()),
+            _ if code == Some(SQLITE_ERROR) => Ok(()),
+            error => Err(error),
+        }
     }
 
     /// Whether the file itself is at fault, so that setting it aside helps.

@@ -1,11 +1,11 @@
 //! Opening the file of a store: the key is checked before anything is changed, and a damaged file is set aside.
 //!
-//! Called by the session. A damaged or foreign file is never deleted or overwritten.
+//! Called by the session. A damaged or foreign file is never overwritten.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    Inner, Store, StoreError,
+    Inner, Store, StoreError, place,
     seal::{Place, Sealer, VaultKey},
 };
 use sqlx::{
@@ -31,6 +31,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::WrongKey`] and [`StoreError::Damaged`] leave the file as it is.
     pub async fn open(path: &Path, key: &VaultKey) -> Result<Self, StoreError> {
+        place::finish(path).map_err(StoreError::of_file)?;
         let sealer = Sealer::new(key);
         let is_new = !path.exists();
         let options = SqliteConnectOptions::new()
@@ -50,6 +51,23 @@ impl Store {
         }
         let read = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.read_only(true));
         Ok(Self(Arc::new(Inner { path: path.to_owned(), sealer, write, read })))
+    }
+
+    /// Opens a damaged file to read what is left of it. Nothing is written: not the schema, not the log.
+    pub(super) fn open_as_it_is(path: &Path, key: &VaultKey) -> Self {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let pool = |options| SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let (read, write) = (pool(options.clone()), pool(options));
+        Self(Arc::new(Inner { path: path.to_owned(), sealer: Sealer::new(key), write, read }))
+    }
+
+    /// Folds the log into the file and ends all connections: the file is whole by itself then.
+    pub(super) async fn close_whole(&self) -> Result<(), StoreError> {
+        const FOLD: &str = "pragma wal_checkpoint(truncate)";
+        self.0.read.close().await;
+        let folded = sqlx::query(FOLD).execute(&self.0.write).await.map_err(|e| self.failed(e));
+        self.0.write.close().await;
+        folded.map(drop)
     }
 
     /// Where the file is.

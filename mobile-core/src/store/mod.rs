@@ -1,6 +1,6 @@
 //! The phone's own copy of everything: one sealed SQLite file per person.
 //!
-//! Map: `file` opening and keys; `recover` damaged files; `seal` encryption; `chunks` changes of documents; `documents` which
+//! Map: `file` opening and keys; `recover` damaged files, `place` how a new file takes their place; `seal` encryption; `chunks` changes of documents; `documents` which
 //! documents there are; `records` people, pairs, meetings and the pull cursor; `account` who is signed in;
 //! `summaries` what lists show, `search` the texts beside them; `refused` edits that could not be sent; `outbox` commands. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
@@ -11,6 +11,7 @@ mod documents;
 mod error;
 mod file;
 mod outbox;
+mod place;
 mod records;
 mod recover;
 mod refused;

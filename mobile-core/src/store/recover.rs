@@ -1,21 +1,24 @@
-//! A damaged file: set aside, never deleted, and everything that can still be read goes into a new store.
+//! A damaged file: everything that can still be read goes into a new store, which takes its place; the damaged one is kept
+//! beside it.
 //!
 //! Records and the other person's changes come back from the server. What matters here are the account, the commands,
 //! and the edits that had not been sent, together with the changes they stand upon.
 
 use std::{
     collections::HashSet,
-    ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use taiwa_shared::{
     documents::genesis,
     ids::DocumentId,
     sync::chunks::{ChangeHash, StoredChange},
 };
 
-use super::{Store, StoreError, VaultKey, chunks::Row, documents::DocumentRow, seal::Place};
+use super::{
+    Store, StoreError, VaultKey, Write, account::RECOVERED, chunks::Row, documents::DocumentRow, place, seal::Place,
+};
 
 const ACCOUNT: &str = "select part, sealed from account";
 const WRITE_ACCOUNT: &str = "insert into account (part, sealed) values ($1, $2)
@@ -38,9 +41,10 @@ const POSITIONS: &str = "select position, hash is not null from chunk where docu
 const CHUNK: &str = "select position, hash, sealed from chunk where position = $1";
 
 /// What could be read from a damaged file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovered {
-    /// Where the damaged file is now.
+    /// Where the damaged file is now; not said again after a restart.
+    #[serde(skip)]
     pub kept_at: PathBuf,
     /// Edits that had not been sent and are in the new store.
     pub unsent_kept: u32,
@@ -68,86 +72,96 @@ struct Salvage {
 }
 
 impl Store {
-    /// Sets the file at `path` aside, never deleting it, and says where it is now.
+    /// Makes a new store with the account, the cards and every change that still reads, and puts it in the place of a
+    /// damaged file. Killed or refused anywhere in between, everything is still there, and opening goes on from there.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] if the file system refuses.
-    pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
-        let beside = |suffix: &str| {
-            let mut name = OsString::from(path.as_os_str());
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        let aside = (1u32..).map(|n| beside(&format!(".damaged-{n}"))).find(|to| !to.exists());
-        let aside = aside.expect("one of four thousand million names is free");
-        for suffix in ["-wal", "-shm", ""] {
-            let mut to = OsString::from(aside.as_os_str());
-            to.push(suffix);
-            match std::fs::rename(beside(suffix), to) {
-                Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::Failed(Box::new(error)));
-                }
-                Ok(()) | Err(_) => {}
+    /// [`StoreError::StorageFull`] if the new store does not fit and [`StoreError::Failed`] if the device does not let
+    /// the old one be read; nothing has changed then.
+    pub async fn recover(path: &Path, key: &VaultKey) -> Result<(Self, Recovered), StoreError> {
+        place::finish(path).map_err(StoreError::of_file)?;
+        let old = Self::open_as_it_is(path, key);
+        let found = old.salvage().await;
+        old.close().await;
+        let built = Self::build(&place::building(path), key, found?).await;
+        let mut recovered = match built {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                // It takes space that is needed; what is left of it goes at the next open.
+                let _ = place::give_up_building(path);
+                return Err(error);
             }
-        }
-        Ok(aside)
+        };
+        recovered.kept_at = place::put_in_place(path).map_err(StoreError::of_file)?;
+        Ok((Self::open(path, key).await?, recovered))
     }
 
-    /// Sets a damaged file aside and makes a new store with the account, the cards and every change that still reads.
-    ///
-    /// # Errors
-    /// [`StoreError::Failed`] or [`StoreError::StorageFull`] if the new store cannot be written.
-    pub async fn recover(path: &Path, key: &VaultKey) -> Result<(Self, Recovered), StoreError> {
-        let kept_at = Self::set_aside(path)?;
-        let found = match Self::open(&kept_at, key).await {
-            Ok(old) => {
-                let found = old.salvage().await;
-                old.close().await;
-                found
-            }
-            Err(error) => {
-                tracing::warn!(%error, "nothing can be read from the damaged store");
-                Salvage::default()
-            }
-        };
+    /// Fills a new store, in one transaction, and closes it.
+    async fn build(path: &Path, key: &VaultKey, found: Salvage) -> Result<Recovered, StoreError> {
         let store = Self::open(path, key).await?;
+        let recovered = store.fill(found).await;
+        let closed = store.close_whole().await;
+        closed.and(recovered)
+    }
+
+    async fn fill(&self, found: Salvage) -> Result<Recovered, StoreError> {
         let mut recovered = Recovered {
-            kept_at,
+            kept_at: PathBuf::new(),
             unsent_kept: count(found.commands.iter().filter(|row| row.2 == 1)),
             unsent_lost: found.unsent_lost,
             signed_in: found.account.iter().any(|(part, _)| part == "identity"),
         };
-        store.copy_sealed(&found).await?;
+        // The person has not been told yet what an earlier damage cost.
+        let earlier = found.account.iter().find(|(part, _)| part == RECOVERED);
+        let earlier = earlier.and_then(|(part, sealed)| {
+            self.0.sealer.open_json::<Option<Recovered>>(Place("account", part.as_bytes()), sealed).ok().flatten()
+        });
+        recovered.unsent_lost += earlier.map_or(0, |earlier| earlier.unsent_lost);
+        let mut tx = self.begin().await?;
+        self.copy_sealed(&mut tx, &found).await?;
         for (id, row, changes) in found.documents {
             let (whole, lost) = causally_whole(&row, changes);
             recovered.unsent_lost += lost;
-            recovered.unsent_kept += store.restore(id, row, whole).await?;
+            recovered.unsent_kept += self.restore(&mut tx, id, row, whole).await?;
         }
-        Ok((store, recovered))
+        self.put_recovered(&mut tx, &recovered).await?;
+        self.commit(tx).await?;
+        Ok(recovered)
+    }
+
+    /// What a query found; nothing if the contents of the file are at fault, and an error if the device is.
+    fn readable<T>(&self, read: Result<T, sqlx::Error>) -> Result<Option<T>, StoreError> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error) => StoreError::is_of_contents(&self.0.path, error).map(|()| None),
+        }
     }
 
     /// Reads row by row, so that one damaged page costs only what is on it.
-    async fn salvage(&self) -> Salvage {
+    async fn salvage(&self) -> Result<Salvage, StoreError> {
         let mut found = Salvage::default();
         let read = &self.0.read;
-        let account: Vec<(String, Vec<u8>)> = sqlx::query_as(ACCOUNT).fetch_all(read).await.unwrap_or_default();
+        let account: Option<Vec<(String, Vec<u8>)>> = self.readable(sqlx::query_as(ACCOUNT).fetch_all(read).await)?;
         // The cursor is left out: the records are gone, and are pulled again from the start.
         found.account = account
+            .unwrap_or_default()
             .into_iter()
             .filter(|(part, sealed)| part != "cursor" && self.opens("account", part.as_bytes(), sealed))
             .collect();
-        let cards: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(CARDS).fetch_all(read).await.unwrap_or_default();
-        found.cards = cards.into_iter().filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
-        let (commands, lost) = self.salvage_commands().await;
-        let known: Option<i64> = sqlx::query_scalar(LAST_SEQUENCE).fetch_one(read).await.ok().flatten();
-        found.last_sequence = commands.iter().map(|row| row.0).chain(known).max().unwrap_or(0);
+        let cards: Option<Vec<(Vec<u8>, Vec<u8>)>> = self.readable(sqlx::query_as(CARDS).fetch_all(read).await)?;
+        let cards = cards.unwrap_or_default().into_iter();
+        found.cards = cards.filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
+        let (commands, lost) = self.salvage_commands().await?;
+        let known: Option<Option<i64>> = self.readable(sqlx::query_scalar(LAST_SEQUENCE).fetch_one(read).await)?;
+        found.last_sequence = commands.iter().map(|row| row.0).chain(known.flatten()).max().unwrap_or(0);
         found.unsent_lost += lost;
         found.commands = commands;
-        let documents: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(DOCUMENTS).fetch_all(read).await.unwrap_or_default();
-        for (id, sealed) in documents {
+        let documents: Option<Vec<(Vec<u8>, Vec<u8>)>> =
+            self.readable(sqlx::query_as(DOCUMENTS).fetch_all(read).await)?;
+        for (id, sealed) in documents.unwrap_or_default() {
             let Ok(id) = self.document_id(&id) else { continue };
             let opened = self.0.sealer.open_json::<DocumentRow>(Place("document", id.as_bytes()), &sealed);
-            let (changes, lost) = self.salvage_changes(id).await;
+            let (changes, lost) = self.salvage_changes(id).await?;
             match opened {
                 Ok(row) => {
                     found.unsent_lost += lost;
@@ -156,25 +170,25 @@ impl Store {
                 Err(_) => found.unsent_lost += lost + count_unsent(&changes),
             }
         }
-        found
+        Ok(found)
     }
 
     /// The commands that read, and how many that waited do not.
-    async fn salvage_commands(&self) -> (Vec<CommandColumns>, u32) {
+    async fn salvage_commands(&self) -> Result<(Vec<CommandColumns>, u32), StoreError> {
         let read = &self.0.read;
-        let numbers: Result<Vec<(i64, i64)>, _> = sqlx::query_as(COMMAND_NUMBERS).fetch_all(read).await;
+        let numbers: Option<Vec<(i64, i64)>> = self.readable(sqlx::query_as(COMMAND_NUMBERS).fetch_all(read).await)?;
         let (mut commands, mut lost) = (Vec::new(), 0);
-        if let Ok(numbers) = numbers {
+        if let Some(numbers) = numbers {
             for (sequence, state) in numbers {
                 let row = sqlx::query_as(COMMAND).bind(sequence).fetch_optional(read).await;
-                match row.ok().flatten() {
+                match self.readable(row)?.flatten() {
                     Some(row) => commands.push(row),
                     None => lost += u32::from(is_unanswered(state)),
                 }
             }
         } else {
             // The index is damaged; the table need not be.
-            commands = sqlx::query_as(COMMANDS).fetch_all(read).await.unwrap_or_default();
+            commands = self.readable(sqlx::query_as(COMMANDS).fetch_all(read).await)?.unwrap_or_default();
         }
         commands.retain(|row: &CommandColumns| {
             let opens = self.opens("command", &row.1, &row.4);
@@ -185,51 +199,51 @@ impl Store {
             // Sent once more, what was answered gets the same answer.
             row.2 = if is_unanswered(row.2) { 1 } else { row.2 };
         }
-        (commands, lost)
+        Ok((commands, lost))
     }
 
-    async fn salvage_changes(&self, document: DocumentId) -> (ChangesWithState, u32) {
+    async fn salvage_changes(&self, document: DocumentId) -> Result<(ChangesWithState, u32), StoreError> {
         let positions = sqlx::query_as(POSITIONS).bind(&document.as_bytes()[..]).fetch_all(&self.0.read).await;
-        let positions: Vec<(i64, bool)> = positions.unwrap_or_default();
+        let positions: Vec<(i64, bool)> = self.readable(positions)?.unwrap_or_default();
         let (mut changes, mut lost) = (Vec::new(), 0);
         for (position, is_unsent) in positions {
-            let row: Option<Row> =
-                sqlx::query_as(CHUNK).bind(position).fetch_optional(&self.0.read).await.ok().flatten();
-            match row.map(|(_, _, sealed)| self.open_chunk(document, position, &sealed)) {
+            let row = sqlx::query_as(CHUNK).bind(position).fetch_optional(&self.0.read).await;
+            let row: Option<Option<Row>> = self.readable(row)?;
+            match row.flatten().map(|(_, _, sealed)| self.open_chunk(document, position, &sealed)) {
                 Some(Ok(read)) => changes.extend(read.into_iter().map(|change| (change, is_unsent))),
                 Some(Err(_)) | None => lost += u32::from(is_unsent),
             }
         }
-        (changes, lost)
+        Ok((changes, lost))
     }
 
     fn opens(&self, table: &'static str, row: &[u8], sealed: &[u8]) -> bool {
         self.0.sealer.open(Place(table, row), sealed).is_ok()
     }
 
-    async fn copy_sealed(&self, found: &Salvage) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+    async fn copy_sealed(&self, tx: &mut Write, found: &Salvage) -> Result<(), StoreError> {
         for (part, sealed) in &found.account {
             let query = sqlx::query(WRITE_ACCOUNT).bind(part).bind(sealed);
-            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+            query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         }
         for (id, sealed) in &found.cards {
             let query = sqlx::query(WRITE_CARD).bind(id).bind(sealed);
-            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+            query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         }
         for (sequence, id, state, epoch, sealed) in &found.commands {
             let query = sqlx::query(WRITE_COMMAND).bind(sequence).bind(id).bind(state).bind(epoch).bind(sealed);
-            query.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+            query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         }
-        sqlx::query(FORGET_SEQUENCE).execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        sqlx::query(FORGET_SEQUENCE).execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         let leap = sqlx::query(LEAP).bind(found.last_sequence.saturating_add(SEQUENCE_LEAP));
-        leap.execute(&mut *tx).await.map_err(|e| self.failed(e))?;
-        self.commit(tx).await
+        leap.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
+        Ok(())
     }
 
     /// Puts a document with its readable changes into this store; says how many of them are unsent.
     async fn restore(
         &self,
+        tx: &mut Write,
         id: DocumentId,
         mut row: DocumentRow,
         changes: ChangesWithState,
@@ -237,14 +251,12 @@ impl Store {
         // The server may have more than is left here: it is asked again.
         row.server_digest = None;
         let unsent = count_unsent(&changes);
-        let mut tx = self.begin().await?;
-        self.insert_document(&mut tx, id, &row).await?;
-        self.commit(tx).await?;
+        self.insert_document(tx, id, &row).await?;
         for (change, is_unsent) in changes {
             if is_unsent {
-                self.append_local(id, &[change]).await?;
+                self.insert_local(tx, id, &[change]).await?;
             } else {
-                self.append_remote(&[(id, vec![change])]).await?;
+                self.insert_remote(tx, id, &[change]).await?;
             }
         }
         Ok(unsent)

@@ -30,16 +30,16 @@ const NOTEBOOK: DocumentKey = DocumentKey::Notebook { pair: PAIR };
 /// Stands in every kind of content; must not be found in any file.
 const SENTINEL: &str = "秘密の標識SENTINEL";
 
-fn key(byte: u8) -> VaultKey {
+pub(super) fn key(byte: u8) -> VaultKey {
     VaultKey::new([byte; 32])
 }
 
-async fn open(path: &Path) -> Store {
+pub(super) async fn open(path: &Path) -> Store {
     Store::open(path, &key(7)).await.unwrap()
 }
 
 /// `n` changes of one replica, each an intention with this text.
-fn changes(actor: u8, n: u8, text: &str) -> Vec<StoredChange> {
+pub(super) fn changes(actor: u8, n: u8, text: &str) -> Vec<StoredChange> {
     let editor = Editor { user: ME, actor: [actor; 16] };
     let mut replica = Replica::open(NOTEBOOK, 0, [], editor).unwrap();
     for i in 0..n {
@@ -60,7 +60,7 @@ async fn with_notebook(store: &Store) -> DocumentId {
     store.add_document(NOTEBOOK, 0, Access::Write, None).await.unwrap()
 }
 
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         user: ME,
         organisation: OrganisationId::from_bytes([4; 16]),
@@ -106,7 +106,7 @@ fn page(epoch: u8, entries: Vec<RecordEntry>) -> RecordsPage {
     RecordsPage { epoch: StoreEpoch::from_bytes([epoch; 16]), cursor: SENTINEL.to_owned(), more: false, entries }
 }
 
-fn card(document: DocumentId) -> RefusedEdit {
+pub(super) fn card(document: DocumentId) -> RefusedEdit {
     RefusedEdit {
         id: RefusedEditId::from_bytes([6; 16]),
         document,
@@ -117,7 +117,7 @@ fn card(document: DocumentId) -> RefusedEdit {
     }
 }
 
-async fn fill(store: &Store) -> DocumentId {
+pub(super) async fn fill(store: &Store) -> DocumentId {
     store.put_login(&identity(), &tokens()).await.unwrap();
     let meeting = Cadence::default().meeting_in_slot(PAIR, jiff::civil::date(2026, 4, 6));
     let entries = vec![

@@ -1,6 +1,7 @@
 //! A phone as a process of its own, so that it can be killed with -9; driven by lines on stdin.
 //!
-//! `phone-process <folder> <server> [<invitation>]` signs in, or restores who was signed in, and says `ready`. Then
+//! `phone-process <folder> <server> [<invitation>]` opens the folder and says `open`, signs in, or restores who was signed
+//! in, and says `ready`. Then
 //! `memo <meeting>` puts a memo on screen, `edit <n> <text>` types, and `move <n> <meeting> <local start>` moves a
 //! meeting; the phone says `saved <n>` when that is on its disk (保存済み) and `acked <n>` when the server has stored
 //! everything up to that one.
@@ -58,6 +59,7 @@ async fn main() -> Result<()> {
     let mut options = Options::new(&folder, Arc::new(FileVault(folder.join("vault"))));
     options.backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(300) };
     let taiwa = Taiwa::open(options).await?;
+    println!("open");
     let session = match arguments.next() {
         Some(invitation) => {
             let (invitation, password) = (Secret::new(invitation), Secret::new(PASSWORD));
