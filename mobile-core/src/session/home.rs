@@ -11,7 +11,7 @@ use taiwa_shared::{
         cadence::Cadence,
         catalog::Language,
         meeting::Meeting,
-        ownership::DocumentKey,
+        ownership::{Access, DocumentKey},
         people::{PairState, Side},
     },
     ids::{DocumentId, HeadsDigest, MeetingId, PairId, UserId},
@@ -319,8 +319,12 @@ impl Session {
         (state, shown.iter().map(choice).collect())
     }
 
-    /// The summary of a document, if there is one.
+    /// The summary of a document that this person may read, if there is one; a document that they may not read any more
+    /// is on the phone until the server has said so.
     pub(super) fn summary(&self, key: &DocumentKey) -> Option<Arc<Summary>> {
+        if self.core.access(key) == Access::None {
+            return None;
+        }
         self.core.summary(self.core.document_id(key))
     }
 
