@@ -65,9 +65,10 @@ pub enum UnsentEdits {
 pub enum SignOutAnswer {
     /// This person's data is gone from the phone.
     Done,
-    /// Still signed in: ask the person.
+    /// Still signed in: ask the person. Objects that were taken from the session before may have ended: take
+    /// `session()` and everything on screen again.
     Unsent {
-        /// Changes that were not sent.
+        /// Changes, commands and cards that are on this phone alone.
         changes: u32,
     },
 }
@@ -128,7 +129,7 @@ impl Taiwa {
         run(async move { inner.sign_in(&server_url, with).await }).await.map(Session::new)
     }
 
-    /// Signs out and removes this person's data, unless something was not sent.
+    /// Signs out and removes this person's data, unless something of it is nowhere else.
     ///
     /// # Errors
     /// [`ApiError::Unexpected`] if the data cannot be removed.

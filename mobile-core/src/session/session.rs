@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::HttpClient,
-    store::{Identity, Store},
+    store::{Identity, LocalTokens, Store},
     sync::{Connection, SyncAddress, SyncConfig, SyncEvent, SyncHandle, SyncRun},
 };
 
@@ -159,13 +159,20 @@ impl Session {
         self.tasks.wait().await;
     }
 
-    /// Own changes that the server has not acknowledged, refused ones included, and commands that it has not answered.
+    /// What waits for the server: own changes that it has not acknowledged, and commands that it has not answered.
     ///
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn unsent(&self) -> Result<u32, SessionError> {
         let changes: u32 = self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum();
         Ok(changes.saturating_add(self.core.unsent_commands().await?))
+    }
+
+    /// What would be gone with this phone's store: what waits for the server, and the cards that wait for the person. The
+    /// text on a card 「送れなかった入力」 stands nowhere else.
+    pub(super) async fn nowhere_else(&self) -> Result<u32, SessionError> {
+        let cards = self.core.store.refused_edits().await?.len() + self.command_cards().await?.len();
+        Ok(self.unsent().await?.saturating_add(u32::try_from(cards).unwrap_or(u32::MAX)))
     }
 
     /// When this phone last heard from the server: now while the connection stands.
@@ -180,30 +187,43 @@ impl Session {
         self.core.roster().meeting(id, self.core.now()).ok_or(SessionError::NoAccess)
     }
 
-    /// Tells the server that this sign-in is over; only after the tasks have ended.
-    pub(super) async fn tell_server_goodbye(&self) {
-        // The refresh token ends by itself; the person need not wait for the server.
-        match tokio::time::timeout(GOODBYE, self.goodbye()).await {
+    /// What the server is told at the end; taken before the store goes.
+    pub(super) async fn goodbye(&self) -> Goodbye {
+        let tokens = self.core.store.tokens().await;
+        Goodbye { http: self.http.clone(), tokens: tokens.ok().flatten() }
+    }
+
+    async fn note_exchange(&self) {
+        if self.sync.status().connection == Connection::Online {
+            let _ = self.core.store.put_last_exchange(self.core.now()).await;
+        }
+    }
+}
+
+/// The end of a sign-in, to be told to the server.
+pub(super) struct Goodbye {
+    http: HttpClient,
+    tokens: Option<LocalTokens>,
+}
+
+impl Goodbye {
+    /// Tells it, if the server can be reached: the refresh token ends by itself, and the person need not wait for long.
+    pub(super) async fn say(self) {
+        match tokio::time::timeout(GOODBYE, self.tell()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::info!(%error, "the server could not be told of the sign-out"),
             Err(_) => tracing::info!("the server did not answer the sign-out in time"),
         }
     }
 
-    async fn goodbye(&self) -> Result<(), SessionError> {
-        let Some(tokens) = self.core.store.tokens().await? else { return Ok(()) };
+    async fn tell(self) -> Result<(), SessionError> {
+        let Some(tokens) = self.tokens else { return Ok(()) };
         match self.http.sign_out(&tokens.access_token).await {
             Err(error) if error.code() == Some(ProblemCode::TokenInvalid) => {
                 let renewed = self.http.refresh(&tokens.refresh_token).await?;
                 Ok(self.http.sign_out(&renewed.access_token).await?)
             }
             said => Ok(said?),
-        }
-    }
-
-    async fn note_exchange(&self) {
-        if self.sync.status().connection == Connection::Online {
-            let _ = self.core.store.put_last_exchange(self.core.now()).await;
         }
     }
 }

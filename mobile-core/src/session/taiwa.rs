@@ -83,7 +83,7 @@ pub enum SignIn {
     },
 }
 
-/// What to do about edits that have not been sent when somebody signs out.
+/// What to do about what is on this phone alone when somebody signs out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnsent {
     /// Stay signed in and say how many there are.
@@ -97,7 +97,7 @@ pub enum OnUnsent {
 pub enum SignedOut {
     /// This person's data is gone from the phone.
     Done,
-    /// Still signed in: so many changes have not been sent.
+    /// Still signed in: so many changes, commands and cards are on this phone alone.
     Unsent {
         /// How many.
         changes: u32,
@@ -207,32 +207,36 @@ impl Taiwa {
         Ok(session)
     }
 
-    /// Signs out and removes this person's data from the phone, unless something has not been sent.
+    /// Signs out and removes this person's data from the phone, unless something of it is nowhere else. Still signed in
+    /// after [`SignedOut::Unsent`], [`Self::session`] gives the session to go on with.
     ///
     /// # Errors
     /// [`SessionError`] if the store cannot be read or removed. The server is told if it can be reached.
     pub async fn sign_out(&self, on_unsent: OnUnsent) -> Result<SignedOut, SessionError> {
         let mut current = self.session.lock().await;
         let Some(session) = current.as_ref() else { return Ok(SignedOut::Done) };
-        let changes = session.unsent().await?;
+        let changes = session.nowhere_else().await?;
         if changes > 0 && on_unsent == OnUnsent::Ask {
             return Ok(SignedOut::Unsent { changes });
         }
         session.end_tasks().await;
         // Something may have been written while it was asked; nothing can be any more.
-        let changes = session.unsent().await?;
+        let changes = session.nowhere_else().await?;
         if changes > 0 && on_unsent == OnUnsent::Ask {
             let (store, identity) = (session.core.store.clone(), session.identity().clone());
             *current = Some(self.start(store, identity).await?);
             return Ok(SignedOut::Unsent { changes });
         }
-        session.tell_server_goodbye().await;
+        let goodbye = session.goodbye().await;
         session.stop().await;
         let path = self.store_path(session.me());
         *current = None;
-        // In this order, so that a kill in between leaves nothing that a later sign-in would send after all.
-        remove_store(&path).map_err(unexpected)?;
+        // In this order, so that a kill in between leaves nothing that a later sign-in would send after all. The server
+        // comes last: the phone may be in other hands before it answers.
+        Store::remove(&path)?;
         self.set_current(None)?;
+        drop(current);
+        goodbye.say().await;
         Ok(SignedOut::Done)
     }
 
@@ -275,7 +279,7 @@ impl Taiwa {
         let started = match known.await {
             Ok(Some(identity)) => self.start(store.clone(), identity).await.map(Some),
             Ok(None) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         if !matches!(started, Ok(Some(_))) {
             store.close().await;
@@ -370,16 +374,6 @@ fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::File::create(path)?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;
     file.sync_all()
-}
-
-/// The main file goes last: a log left without it would be read into the next store of that name.
-fn remove_store(path: &Path) -> std::io::Result<()> {
-    for suffix in ["-wal", "-shm", ""] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        remove_if_there(Path::new(&file))?;
-    }
-    Ok(())
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {

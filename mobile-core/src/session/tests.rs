@@ -1,7 +1,9 @@
 //! A session without any server: what is written stays, whatever happens to the phone or to the pair.
 
 mod ahead;
+mod ended;
 mod search;
+mod signing_out;
 
 use std::{
     path::Path,
@@ -43,7 +45,13 @@ const NO_SERVER: &str = "http://127.0.0.1:9";
 const WAIT: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
-struct TestClock(AtomicI64);
+pub(super) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {

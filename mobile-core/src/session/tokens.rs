@@ -65,7 +65,12 @@ impl TokenKeeper {
                         None => return,
                     },
                 };
-                let _ = request.answer.send(owner.token(request.refused_after).await);
+                // A renewal that is broken off leaves the old refresh token, which the server takes again.
+                let token = tokio::select! {
+                    () = ended.cancelled() => return,
+                    token = owner.token(request.refused_after) => token,
+                };
+                let _ = request.answer.send(token);
             }
         });
         Self { requests, renewals }
