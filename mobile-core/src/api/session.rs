@@ -158,7 +158,7 @@ impl Session {
         ask!(self.publish(meeting))
     }
 
-    /// The brief of a meeting.
+    /// The brief of a meeting. Loading it tells nobody anything; see `brief_shown`.
     ///
     /// # Errors
     /// [`ApiError::NoAccess`].
@@ -179,6 +179,16 @@ impl Session {
         let meeting = meeting(&meeting_id)?;
         let watch = self.inner.observe(move |session| async move { session.brief(meeting).await });
         Ok(observed(watch, move |brief| observer.on_brief(brief)))
+    }
+
+    /// Call when the brief was on the screen for two seconds, unlocked and in front, and again two seconds after
+    /// `on_brief` brought another one: the member learns that the manager has looked. Nothing else tells them.
+    ///
+    /// # Errors
+    /// [`ApiError::NoAccess`], [`ApiError::StorageFull`].
+    pub async fn brief_shown(&self, meeting_id: String) -> Result<(), ApiError> {
+        let meeting = meeting(&meeting_id)?;
+        ask!(self.brief_shown(meeting))
     }
 
     /// The meeting whose brief a notification opens.

@@ -3,7 +3,7 @@
 use taiwa_shared::{
     domain::{
         brief::{self, BriefInput, OpenPromise},
-        ownership::DocumentKey,
+        ownership::{Access, DocumentKey},
         people::Side,
     },
     ids::MeetingId,
@@ -15,8 +15,8 @@ use super::{
 };
 
 impl Session {
-    /// The brief of a meeting, from what this phone holds; either side may look at it. The member learns that the manager
-    /// has, by a command in the outbox.
+    /// The brief of a meeting, from what this phone holds; either side may look at it. That alone tells the member nothing:
+    /// [`Self::brief_shown`] does.
     ///
     /// # Errors
     /// [`SessionError::NoAccess`] if the meeting is not known or not this person's.
@@ -28,8 +28,14 @@ impl Session {
         let prep = DocumentKey::Prep { pair: pair.id, meeting: meeting.id };
         let notebook = DocumentKey::Notebook { pair: pair.id };
         self.renew_summaries([prep, notebook]).await?;
-        let topics = self.summary(&prep).map(|summary| summary.topics());
-        self.note_brief_seen(&meeting, side).await;
+        if self.core.access(&prep) == Access::None {
+            return Err(SessionError::NoAccess);
+        }
+        let prepared = self.summary(&prep);
+        let topics = prepared.as_ref().map(|summary| summary.topics());
+        let is_receipt_due = side == Side::Manager && topics.as_ref().is_some_and(|topics| !topics.is_empty());
+        let heads = prepared.and_then(|summary| summary.made_of).filter(|_| is_receipt_due);
+        self.core.note_brief(meeting.id, heads);
         let promises = self.open_promises(&notebook);
         Ok(brief::brief(
             self.core.catalog(),
@@ -44,6 +50,20 @@ impl Session {
                 language: self.core.language,
             },
         ))
+    }
+
+    /// The brief that was loaded last was on the screen, in front of the person, for two seconds. The manager's phone tells
+    /// the member so, once for each state of the preparation and by a command in the outbox; nothing else gives this
+    /// receipt, so that a brief loaded for a widget, ahead of time or behind another app claims nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::NoAccess`] if the meeting is not known or its pair has ended, [`SessionError::StorageFull`].
+    pub async fn brief_shown(&self, meeting: MeetingId) -> Result<(), SessionError> {
+        let meeting = self.meeting_of(meeting)?;
+        match self.core.noted_brief(meeting.id) {
+            Some(heads) => self.give_receipt(&meeting, heads).await,
+            None => Ok(()),
+        }
     }
 
     /// The meeting whose brief a notification opens: the one of this manager that starts nearest to now.

@@ -1,7 +1,7 @@
 //! What every part of a session shares: the store, who is signed in, the records in memory, and the news of changes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -36,8 +36,8 @@ pub(super) struct Core {
     /// The roster, and the number of the reading that gave it: a slow reading does not replace a later one.
     roster: RwLock<(u64, Arc<Roster>)>,
     readings: AtomicU64,
-    /// States of preps whose receipt is in the outbox already.
-    receipts: Mutex<HashSet<(MeetingId, HeadsDigest)>>,
+    /// The states of preps that the briefs loaded last have shown.
+    briefs: Mutex<HashMap<MeetingId, HeadsDigest>>,
     /// Generations above 0, and summaries: both come from the store and are only a faster way to it.
     generations: Mutex<HashMap<DocumentKey, u32>>,
     summaries: Mutex<HashMap<DocumentId, Arc<Summary>>>,
@@ -80,7 +80,7 @@ impl Core {
             outbox_rests: watch::Sender::new(None),
             roster: RwLock::new((0, Arc::new(roster))),
             readings: AtomicU64::new(0),
-            receipts: Mutex::default(),
+            briefs: Mutex::default(),
             generations: Mutex::new(generations),
             summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
             waiting_since: Mutex::new(None),
@@ -118,14 +118,17 @@ impl Core {
         Ok(())
     }
 
-    /// Whether the receipt for this state of a prep has still to be given; asked once, it counts as given.
-    pub(super) fn owes_receipt(&self, meeting: MeetingId, heads: HeadsDigest) -> bool {
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).insert((meeting, heads))
+    /// The state of the preparation that the last brief of a meeting showed; none if a receipt for it says nothing.
+    pub(super) fn note_brief(&self, meeting: MeetingId, heads: Option<HeadsDigest>) {
+        let mut briefs = self.briefs.lock().unwrap_or_else(PoisonError::into_inner);
+        match heads {
+            Some(heads) => briefs.insert(meeting, heads),
+            None => briefs.remove(&meeting),
+        };
     }
 
-    /// The receipt could not be given.
-    pub(super) fn still_owes_receipt(&self, meeting: MeetingId, heads: HeadsDigest) {
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).remove(&(meeting, heads));
+    pub(super) fn noted_brief(&self, meeting: MeetingId) -> Option<HeadsDigest> {
+        self.briefs.lock().unwrap_or_else(PoisonError::into_inner).get(&meeting).copied()
     }
 
     pub(super) fn generation(&self, key: &DocumentKey) -> u32 {

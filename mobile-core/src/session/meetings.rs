@@ -9,8 +9,6 @@ use taiwa_shared::{
         cadence::Cadence,
         command::Action,
         meeting::{Meeting, MeetingName, MeetingState, MeetingTime},
-        ownership::DocumentKey,
-        people::Side,
         scheduling::{Refusal, check_cadence, meeting_after},
     },
     ids::{HeadsDigest, MeetingId, PairId, UserId},
@@ -116,29 +114,15 @@ impl Session {
         self.outbox.decide(decide).await
     }
 
-    /// Notes for the member that the manager has looked at this state of the prep, once per state. Called with what was
-    /// shown; a brief is shown whether or not this can be noted.
-    pub(super) async fn note_brief_seen(&self, meeting: &Meeting, side: Side) {
-        let key = DocumentKey::Prep { pair: meeting.pair, meeting: meeting.id };
-        let shown = self.summary(&key).filter(|summary| !summary.topics().is_empty());
-        let Some(heads) = shown.and_then(|summary| summary.made_of) else { return };
-        let is_known = meeting.brief_seen.is_some_and(|seen| seen.heads == heads);
-        if side != Side::Manager || meeting.state != MeetingState::Planned || is_known {
-            return;
-        }
-        if !self.core.owes_receipt(meeting.id, heads) {
-            return;
-        }
-        if let Err(error) = self.give_receipt(meeting.name(), heads).await {
-            tracing::warn!(%error, "a receipt could not be noted");
-            self.core.still_owes_receipt(meeting.id, heads);
-        }
-    }
-
-    async fn give_receipt(&self, name: MeetingName, heads: HeadsDigest) -> Result<(), SessionError> {
-        let me = self.me();
+    /// Tells the member that the manager has looked at this state of the preparation, unless that is known.
+    pub(super) async fn give_receipt(&self, meeting: &Meeting, heads: HeadsDigest) -> Result<(), SessionError> {
+        let (me, name) = (self.me(), meeting.name());
         let decide = move |roster: &Roster, now: Timestamp| {
             let known = roster.meeting_named(&name, me).ok_or(SessionError::NoAccess)?;
+            let is_known = known.brief_seen.is_some_and(|seen| seen.heads == heads);
+            if known.state != MeetingState::Planned || is_known {
+                return Ok(Decision::default());
+            }
             change(roster, &known, me, now, |meeting| Action::BriefSeen { meeting, at: now, heads })
         };
         self.outbox.decide(decide).await

@@ -147,7 +147,7 @@ impl Phone {
         chosen
     }
 
-    /// Waits until the brief of a meeting says this in the member's words.
+    /// Waits until the brief of a meeting says this in the member's words, and looks at it.
     ///
     /// # Panics
     /// If it does not in time.
@@ -157,6 +157,7 @@ impl Phone {
             brief.topics.iter().any(|topic| topic.words.iter().any(|it| it == word)).then_some(())
         })
         .await;
+        self.session.brief_shown(meeting).await.expect("the phone notes that it was looked at");
     }
 
     /// Writes a private note about the pair with another person.

@@ -1,6 +1,6 @@
 //! What is asked of the records without any server: on the disk, on screen, and decided about when the answer is no.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::civil::date;
 use taiwa_shared::{
@@ -12,17 +12,21 @@ use taiwa_shared::{
         ownership::{Access, DocumentKey},
         people::PairState,
     },
-    ids::StoreEpoch,
+    ids::{PairId, StoreEpoch},
     protocol::{
         commands::{Current, Outcome, RejectionReason},
         records::{DocumentRecord, RecordEntry, RecordsPage},
     },
-    time::Zone,
+    time::{Clock, Zone},
 };
 
 use super::super::{
-    MemoryVault, OnUnsent, PreparationState, SaveState, Session, SessionError, SignedOut, Taiwa, UpcomingMeeting,
-    tests::{MANAGER, MEMBER, PAIR, copy_of, meeting, now, options, page, pair, receive, response, signed_in, topic},
+    MemoryVault, OnUnsent, Options, PreparationState, SaveState, Session, SessionError, SignedOut, Taiwa,
+    UpcomingMeeting,
+    tests::{
+        MANAGER, MEMBER, PAIR, TestClock, copy_of, meeting, now, options, page, pair, receive, response, signed_in,
+        topic,
+    },
 };
 use super::{CardKind, InvitationState};
 
@@ -216,6 +220,7 @@ async fn the_receipt_is_given_once_for_each_state_of_the_prep() {
     let directory = tempfile::tempdir().unwrap();
     let (_taiwa, session, _) = manager(directory.path()).await;
     session.brief(meeting()).await.unwrap();
+    session.brief_shown(meeting()).await.unwrap();
     assert_eq!(session.unsent().await.unwrap(), 0, "nothing has arrived, so nothing was seen");
     let key = DocumentKey::Prep { pair: PAIR, meeting: meeting() };
     let record = DocumentRecord { id: key.document_id(0), key, generation: 0, access: Access::Read, digest: None };
@@ -231,8 +236,16 @@ async fn the_receipt_is_given_once_for_each_state_of_the_prep() {
         draft::set_response(&mut form, &topic, &response("think"), now()).unwrap();
         prep::publish(&mut published, &form, now()).unwrap();
         receive(&session, key, &mut published).await;
+        let receipts_before = session.core.store.commands().await.unwrap().len();
+        let mut screen = session.observe(|session| async move { session.brief(meeting()).await });
+        screen.next().await.unwrap().unwrap();
+        session.enter_background();
+        session.enter_foreground();
+        session.brief(meeting()).await.unwrap();
+        let receipts = session.core.store.commands().await.unwrap().len();
+        assert_eq!(receipts, receipts_before, "loading a brief is not looking at it");
         for _ in 0..looks {
-            session.brief(meeting()).await.unwrap();
+            session.brief_shown(meeting()).await.unwrap();
         }
         let commands = session.core.store.commands().await.unwrap();
         let held = session.core.store.document(key.document_id(0)).await.unwrap().unwrap().local_digest;
@@ -284,4 +297,28 @@ async fn what_a_restored_server_lacks_waits_until_it_was_sent_again() {
     session.desk.apply_page(restored).await.unwrap();
     assert!(matches!(session.save_state().await.unwrap(), SaveState::Waiting { changes: 1 }));
     assert_eq!(taiwa.sign_out(OnUnsent::Ask).await.unwrap(), SignedOut::Unsent { changes: 1 });
+}
+
+#[tokio::test]
+async fn a_receipt_names_what_was_shown_and_not_what_arrived_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_taiwa, session, _) = manager(directory.path()).await;
+    let key = DocumentKey::Prep { pair: PAIR, meeting: meeting() };
+    let record = DocumentRecord { id: key.document_id(0), key, generation: 0, access: Access::Read, digest: None };
+    session.desk.apply_page(page(vec![RecordEntry::Document(record)])).await.unwrap();
+    let editor = Editor { user: MEMBER, actor: [8; 16] };
+    let mut form = Replica::open(DocumentKey::Draft { pair: PAIR, meeting: meeting() }, 0, [], editor).unwrap();
+    let mut published = Replica::open(key, 0, [], editor).unwrap();
+    let mut publish = async |chosen: &str| {
+        draft::set_response(&mut form, &topic(chosen), &response("think"), now()).unwrap();
+        prep::publish(&mut published, &form, now()).unwrap();
+        receive(&session, key, &mut published).await;
+        session.core.store.document(key.document_id(0)).await.unwrap().unwrap().local_digest.unwrap()
+    };
+    let shown = publish("career.future").await;
+    session.brief(meeting()).await.unwrap();
+    publish("work.progress").await;
+    session.brief_shown(meeting()).await.unwrap();
+    let commands = session.core.store.commands().await.unwrap();
+    assert!(matches!(commands[0].action, Action::BriefSeen { heads, .. } if heads == shown), "{commands:?}");
 }

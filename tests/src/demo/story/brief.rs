@@ -35,6 +35,7 @@ pub(super) async fn play(story: &mut Story) -> Result<()> {
             && !brief.topics[0].hints.is_empty()
             && !brief.tips.is_empty()
     });
+    manager.session().await?.brief_shown(meeting).await?;
     manager.leave_tunnel().await?;
     let receipt = office
         .member
