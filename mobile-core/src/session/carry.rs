@@ -39,14 +39,20 @@ impl Session {
     pub async fn carry_offers(&self) -> Result<Vec<CarryOffer>, SessionError> {
         let (now, roster) = (self.core.now(), self.core.roster());
         let upcoming = roster.upcoming(self.me(), now);
+        let next_of = |pair| upcoming.iter().map(|(meeting, _)| meeting).find(|meeting| meeting.pair == pair);
+        let pairs = roster.lately_cancelled(self.me(), now).into_iter().filter_map(|from| {
+            let to = next_of(from.pair).filter(|to| to.starts_at() > from.starts_at())?;
+            Some((from, to))
+        });
+        let pairs: Vec<_> = pairs.collect();
+        // Home asks after every key: it reads what lists show, and opens no document that has not changed.
+        self.renew_summaries(pairs.iter().flat_map(|(from, to)| [from, *to]).flat_map(prepared_in)).await?;
         let mut offers: Vec<CarryOffer> = Vec::new();
-        for from in roster.cancelled(self.me()) {
-            let next = upcoming.iter().map(|(meeting, _)| meeting).find(|meeting| meeting.pair == from.pair);
-            let Some(to) = next.filter(|to| to.starts_at() > from.starts_at()) else { continue };
-            if offers.iter().any(|offer| offer.pair == from.pair) || !self.prepared(to).await?.is_empty() {
+        for (from, to) in pairs {
+            if offers.iter().any(|offer| offer.pair == from.pair) || !self.shown_as_prepared(to).is_empty() {
                 continue;
             }
-            let topics = self.prepared(&from).await?;
+            let topics = self.shown_as_prepared(&from);
             if topics.is_empty() {
                 continue;
             }
@@ -98,13 +104,25 @@ impl Session {
         self.desk.edit(target, copy).await
     }
 
+    /// The same as [`Self::prepared`], from what lists show.
+    fn shown_as_prepared(&self, meeting: &Meeting) -> Vec<PreparedTopic> {
+        let topics = |key| self.summary(&key).map(|summary| summary.topics()).filter(|topics| !topics.is_empty());
+        prepared_in(meeting).into_iter().find_map(topics).unwrap_or_default()
+    }
+
     /// What this member chose for a meeting: the draft, or what was published if there is no draft on this phone.
     async fn prepared(&self, meeting: &Meeting) -> Result<Vec<PreparedTopic>, SessionError> {
-        let (pair, meeting) = (meeting.pair, meeting.id);
-        let draft = self.desk.read(DocumentKey::Draft { pair, meeting }, draft::read).await?.topics;
+        let [draft, published] = prepared_in(meeting);
+        let draft = self.desk.read(draft, draft::read).await?.topics;
         if !draft.is_empty() {
             return Ok(draft);
         }
-        Ok(self.desk.read(DocumentKey::Prep { pair, meeting }, prep::read).await?.topics)
+        Ok(self.desk.read(published, prep::read).await?.topics)
     }
+}
+
+/// The documents of a preparation, the one that counts first.
+fn prepared_in(meeting: &Meeting) -> [DocumentKey; 2] {
+    let (pair, meeting) = (meeting.pair, meeting.id);
+    [DocumentKey::Draft { pair, meeting }, DocumentKey::Prep { pair, meeting }]
 }

@@ -27,6 +27,9 @@ use crate::store::{StoredCommand, StoredRecords};
 const AHEAD_DAYS: i64 = 28;
 /// How far back a slot is recognised by its id: thirteen months cover the documents kept on the phone.
 const BACK_DAYS: i64 = 400;
+/// How long a preparation without a meeting is offered for the next one: eight weeks are two monthly meetings that were
+/// cancelled, and what was on somebody's mind before that has passed.
+const CARRIED: Duration = Duration::from_secs(8 * 7 * 24 * 60 * 60);
 /// A meeting stays the next one until it should be over.
 const fn length(meeting: &Meeting) -> Duration {
     Duration::from_secs(meeting.length_minutes as u64 * 60)
@@ -132,13 +135,23 @@ impl Roster {
         known.or_else(|| Some(pair.cadence.meeting_in_slot(pair.id, name.slot?)))
     }
 
-    /// Cancelled meetings of the open pairs in which `user` prepares, newest first.
-    pub(super) fn cancelled(&self, user: UserId) -> Vec<Meeting> {
-        let is_mine = |meeting: &&Meeting| {
-            let pair = self.open_pair_of(meeting.pair, user);
-            meeting.state == MeetingState::Cancelled && pair.is_some_and(|pair| pair.member == user)
-        };
-        let mut cancelled: Vec<_> = self.meetings.values().filter(is_mine).cloned().collect();
+    /// Cancelled meetings of the open pairs in which `user` prepares, newest first: of the last eight weeks, and none
+    /// before the last one that was held, where what was prepared had its place.
+    pub(super) fn lately_cancelled(&self, user: UserId, now: Timestamp) -> Vec<Meeting> {
+        let mut cancelled = Vec::new();
+        for pair in self.pairs.values().filter(|pair| pair.member == user && pair.state == PairState::Open) {
+            let meetings = self.meetings_around(pair, now);
+            let is_held = |meeting: &&Meeting| match meeting.state {
+                MeetingState::Finished => true,
+                MeetingState::Planned => meeting.starts_at().plus(length(meeting)) <= now,
+                MeetingState::Cancelled => false,
+            };
+            let last_held = meetings.iter().filter(is_held).map(Meeting::starts_at).max();
+            let since = last_held.max(Some(now.minus(CARRIED)));
+            let is_late = |meeting: &Meeting| Some(meeting.starts_at()) > since;
+            let is_cancelled = |meeting: &Meeting| meeting.state == MeetingState::Cancelled;
+            cancelled.extend(meetings.into_iter().filter(|meeting| is_cancelled(meeting) && is_late(meeting)));
+        }
         cancelled.sort_by_key(|meeting| std::cmp::Reverse((meeting.starts_at(), meeting.id)));
         cancelled
     }

@@ -300,6 +300,57 @@ async fn what_a_restored_server_lacks_waits_until_it_was_sent_again() {
 }
 
 #[tokio::test]
+async fn an_old_preparation_is_not_offered_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (_taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    let prepared_and_cancelled = async |day| {
+        let slot = Cadence::default().meeting_in_slot(PAIR, day);
+        session.set_response(slot.id, topic("career.future"), response("think")).await.unwrap();
+        let cancelled = Meeting { state: MeetingState::Cancelled, revision: 1, ..slot };
+        session.desk.apply_page(page(vec![RecordEntry::Meeting(cancelled.clone())])).await.unwrap();
+        cancelled
+    };
+    // Ten months ago, in the rhythm of two weeks that began then.
+    let cadence = Cadence { first: date(2025, 6, 16), ..Cadence::default() };
+    let entry = RecordEntry::Pair(taiwa_shared::domain::people::Pair { cadence, ..pair(PairState::Open) });
+    session.desk.apply_page(page(vec![entry])).await.unwrap();
+    prepared_and_cancelled(date(2025, 6, 30)).await;
+    assert_eq!(session.carry_offers().await.unwrap(), []);
+    let recent = prepared_and_cancelled(date(2026, 4, 6)).await;
+    let offers = session.carry_offers().await.unwrap();
+    assert_eq!(offers.iter().map(|it| it.from).collect::<Vec<_>>(), [recent.id]);
+    // What was held since then is where it would have been talked about.
+    let held = Cadence::default().meeting_in_slot(PAIR, date(2026, 4, 20));
+    let held = Meeting { state: MeetingState::Finished, revision: 1, ..held };
+    session.desk.apply_page(page(vec![RecordEntry::Meeting(held)])).await.unwrap();
+    assert_eq!(session.carry_offers().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn home_leaves_the_memo_open_that_is_being_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let (_taiwa, session) = signed_in(directory.path(), &vault, MEMBER).await;
+    // A member of nine pairs, in each of which a meeting was cancelled.
+    for number in 10..19 {
+        let id = PairId::from_bytes([number; 16]);
+        let entry = taiwa_shared::domain::people::Pair { id, ..pair(PairState::Open) };
+        let slot = Cadence::default().meeting_in_slot(id, date(2026, 4, 20));
+        let cancelled = Meeting { state: MeetingState::Cancelled, revision: 1, ..slot };
+        let entries = vec![RecordEntry::Pair(entry), RecordEntry::Meeting(cancelled)];
+        session.desk.apply_page(page(entries)).await.unwrap();
+    }
+    let memo = session.memo(meeting()).await.unwrap();
+    memo.splice(0, 0, "書きかけ".to_owned()).await.unwrap();
+    let key = DocumentKey::Memo { pair: PAIR, meeting: meeting() };
+    let opened = async || session.desk.read(key, |replica| replica.editor().actor).await.unwrap();
+    let before = opened().await;
+    session.home().await.unwrap();
+    assert_eq!(opened().await, before, "a document that is opened again has another actor");
+}
+
+#[tokio::test]
 async fn a_receipt_names_what_was_shown_and_not_what_arrived_behind_it() {
     let directory = tempfile::tempdir().unwrap();
     let (_taiwa, session, _) = manager(directory.path()).await;
