@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use taiwa_shared::{
+    domain::command::INVITATION_LIFE,
     ids::DeviceId,
     protocol::login::Secret,
     time::{Clock, Timestamp, Zone},
@@ -20,7 +21,7 @@ use crate::{
     clock::SystemClock,
     config::Config,
     records::leaving::{self, Leaving},
-    store::{Store, login::INVITATION_LIFE, organisations::Organisation, people::PersonRow},
+    store::{Store, organisations::Organisation, people::PersonRow},
 };
 
 /// What to do about a person.

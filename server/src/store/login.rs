@@ -1,9 +1,8 @@
 //! Passwords, invitations, socket tickets and locks of sign-in attempts, as stored: hashes only.
 
-use std::time::Duration;
-
 use sqlx::FromRow;
 use taiwa_shared::{
+    domain::command::INVITATION_LIFE,
     ids::{DeviceId, OrganisationId, UserId},
     time::Timestamp,
 };
@@ -39,9 +38,6 @@ statements! {
     FORGET_LOCKS = "delete from login_lock where tried < $1";
     FORGET_TOKENS = "delete from refresh_token where expires < $1";
 }
-
-/// How long an invitation can be used: a week, so that a weekend or a short leave does not end it.
-pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// SHA-256 of a secret.
 pub type SecretHash = [u8; 32];

@@ -3,7 +3,7 @@
 //! The same words on the phone's outbox, on the wire and on the server. What becomes of an action stands in
 //! [`super::scheduling`]; who may ask for it is decided by the server, and guessed by the phone for its own screens.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,9 @@ use crate::{
 
 /// Longest name of a person, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
+
+/// How long an invitation can be used: a week, so that a weekend or a short leave does not end it.
+pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// One thing to do with the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -127,6 +127,8 @@ pub enum InvitationStateView {
     Waiting,
     /// The link works.
     Ready,
+    /// The week in which it could be used is over: offer to invite again.
+    Expired,
     /// Somebody has this e-mail already.
     AddressTaken,
     /// The organisation invites people itself.
@@ -275,6 +277,7 @@ impl From<InvitationState> for InvitationStateView {
         match state {
             InvitationState::Waiting => Self::Waiting,
             InvitationState::Ready => Self::Ready,
+            InvitationState::Expired => Self::Expired,
             InvitationState::Rejected(RejectionReason::AddressTaken) => Self::AddressTaken,
             InvitationState::Rejected(RejectionReason::InvitesClosed) => Self::InvitesClosed,
             InvitationState::Rejected(_) => Self::Rejected,

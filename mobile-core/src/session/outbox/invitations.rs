@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use taiwa_shared::{
-    domain::command::{Action, InvitationHash, MAX_NAME_CHARS},
+    domain::command::{Action, INVITATION_LIFE, InvitationHash, MAX_NAME_CHARS},
     ids::{CommandId, PairId, UserId},
     protocol::{
         commands::{Outcome, RejectionReason},
@@ -27,8 +27,10 @@ const MAX_EMAIL_CHARS: usize = 254;
 pub enum InvitationState {
     /// Not at the server yet: the link does not work so far.
     Waiting,
-    /// The link works.
+    /// The server has it: the link can be used once, in the seven days from then. Whether it was used is not known here.
     Ready,
+    /// The week in which it could be used is over.
+    Expired,
     /// The server did not take it; a card says why.
     Rejected(RejectionReason),
 }
@@ -81,7 +83,8 @@ impl Session {
         made.map(|(invitation, _)| invitation).ok_or(SessionError::NotFound)
     }
 
-    /// The invitations of this person that are kept, oldest first: for 30 days after the server had them.
+    /// The invitations of this person that are kept, oldest first: for 30 days after the server had them. One that was
+    /// refused is left out once the person has decided about its card.
     ///
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
@@ -95,10 +98,14 @@ impl Session {
     }
 
     fn invitation_of(&self, command: StoredCommand) -> Option<(Invitation, UserId)> {
+        let is_over = |at: Timestamp| self.core.now() >= at.plus(INVITATION_LIFE);
         let state = match command.refusal() {
+            Some(_) if command.seen_to => return None,
             Some(Outcome::Rejected { reason, .. }) => InvitationState::Rejected(*reason),
             Some(_) => InvitationState::Rejected(RejectionReason::Other),
             None if command.answer.is_none() => InvitationState::Waiting,
+            // An answer that comes again in another epoch makes the link no younger.
+            None if command.first_answered.is_some_and(is_over) => InvitationState::Expired,
             None => InvitationState::Ready,
         };
         let Action::Invite { person, name, email, .. } = command.action else { return None };

@@ -300,6 +300,37 @@ async fn what_a_restored_server_lacks_waits_until_it_was_sent_again() {
 }
 
 #[tokio::test]
+async fn an_invitation_is_not_called_good_after_the_week_in_which_it_can_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_taiwa, session, _) = manager(directory.path()).await;
+    session.invite("山田 光", "hikari@example.jp").await.unwrap();
+    let id = session.core.store.commands().await.unwrap()[0].id;
+    let states = async |answered| {
+        session.core.store.answer_commands(epoch(), answered, &[(id, Outcome::Applied)]).await.unwrap();
+        session.invitations().await.unwrap().into_iter().map(|it| it.state).collect::<Vec<_>>()
+    };
+    let week = Duration::from_secs(7 * 24 * 60 * 60);
+    assert_eq!(states(now().minus(week)).await, [InvitationState::Expired]);
+    let later = states(now()).await;
+    assert_eq!(later, [InvitationState::Expired], "the same answer in another epoch makes no new link");
+}
+
+#[tokio::test]
+async fn an_invitation_that_was_sent_again_is_listed_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_taiwa, session, _) = manager(directory.path()).await;
+    let made = session.invite("山田 光", "hikari@example.jp").await.unwrap();
+    let closed = Outcome::Rejected { reason: RejectionReason::InvitesClosed, current: None };
+    answer_all(&session, &closed).await;
+    let rejected = session.invitations().await.unwrap();
+    assert_eq!(rejected[0].state, InvitationState::Rejected(RejectionReason::InvitesClosed));
+    session.keep_mine(made.id).await.unwrap();
+    let listed = session.invitations().await.unwrap();
+    assert_eq!(listed.iter().map(|it| it.state).collect::<Vec<_>>(), [InvitationState::Waiting]);
+    assert_eq!(listed[0].link, made.link);
+}
+
+#[tokio::test]
 async fn an_old_preparation_is_not_offered_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());
