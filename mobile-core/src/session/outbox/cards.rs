@@ -17,7 +17,7 @@ use taiwa_shared::{
 use super::{
     super::{Session, SessionError, roster::Roster},
     Decision, Order,
-    words::Reader,
+    words::{Reader, asked_time},
 };
 use crate::store::StoredCommand;
 
@@ -133,17 +133,16 @@ impl Session {
     fn card(&self, command: &StoredCommand, roster: &Roster) -> Option<CommandCard> {
         let reader = Reader { zone: &self.core.zone, now: self.core.now(), language: self.core.language };
         let answer = command.answer.as_ref()?;
-        let (kind, theirs, why) = match &answer.outcome {
+        let (kind, mine, theirs, why) = match &answer.outcome {
             Outcome::Conflict { current } => {
-                let theirs = standing(command, current, roster, self.me(), &reader);
+                let (mine, theirs) = both(command, current, roster, self.me(), &reader);
                 let by = changed_by(command, current, roster, self.me()).map(|by| roster.name(by));
                 let why = reader.conflict(by.as_deref().filter(|name| !name.is_empty()), theirs.as_deref());
-                (CardKind::Conflict, theirs, why)
+                (CardKind::Conflict, mine, theirs, why)
             }
-            Outcome::Rejected { reason, .. } => (CardKind::Rejected(*reason), None, reader.why(*reason)),
+            Outcome::Rejected { reason, .. } => (CardKind::Rejected(*reason), None, None, reader.why(*reason)),
             Outcome::Applied | Outcome::Unknown => return None,
         };
-        let mine = (kind == CardKind::Conflict).then(|| wanted(&command.action, &reader)).flatten();
         Some(CommandCard {
             id: command.id,
             pair: command.action.pair(),
@@ -159,32 +158,33 @@ impl Session {
     }
 }
 
-/// What the person wanted, in short.
-fn wanted(action: &Action, reader: &Reader<'_>) -> Option<String> {
-    match action {
-        Action::Schedule { time, .. } | Action::Move { time, .. } => Some(reader.time(time)),
-        Action::Cancel { .. } => Some(reader.cancelled()),
-        Action::SetCadence { cadence, .. } => Some(reader.cadence(cadence)),
-        Action::Finish { .. } | Action::BriefSeen { .. } | Action::Invite { .. } | Action::Unknown => None,
-    }
-}
-
-/// How the thing stands: as the records say, which may be newer than the answer.
-fn standing(
+/// What the person wanted and how the thing stands, in short: as the records say, which may be newer than the answer.
+fn both(
     command: &StoredCommand,
     current: &Current,
     roster: &Roster,
     me: UserId,
     reader: &Reader<'_>,
-) -> Option<String> {
-    if let Some(meeting) = newest_meeting(command, Some(current), roster, me) {
-        let is_cancelled = meeting.state == MeetingState::Cancelled;
-        return Some(if is_cancelled { reader.cancelled() } else { reader.time(&meeting.time()) });
-    }
-    let Current::Cadence { cadence, revision } = current else { return None };
-    let known = command.action.pair().and_then(|pair| roster.pair(pair));
-    let newer = known.filter(|pair| pair.cadence_revision > *revision).map(|pair| &pair.cadence);
-    Some(reader.cadence(newer.unwrap_or(cadence)))
+) -> (Option<String>, Option<String>) {
+    let meeting = newest_meeting(command, Some(current), roster, me);
+    let stands = meeting.as_ref().filter(|meeting| meeting.state != MeetingState::Cancelled).map(Meeting::time);
+    let asked = asked_time(&command.action);
+    let mine = match &command.action {
+        Action::Cancel { .. } => Some(reader.cancelled()),
+        Action::SetCadence { cadence, .. } => Some(reader.cadence(cadence)),
+        _ => asked.map(|time| reader.time(time, stands.as_ref())),
+    };
+    let theirs = match (&meeting, &stands, current) {
+        (_, Some(time), _) => Some(reader.time(time, asked)),
+        (Some(_), None, _) => Some(reader.cancelled()),
+        (None, None, Current::Cadence { cadence, revision }) => {
+            let known = command.action.pair().and_then(|pair| roster.pair(pair));
+            let newer = known.filter(|pair| pair.cadence_revision > *revision).map(|pair| &pair.cadence);
+            Some(reader.cadence(newer.unwrap_or(cadence)))
+        }
+        (None, None, _) => None,
+    };
+    (mine, theirs)
 }
 
 fn changed_by(command: &StoredCommand, current: &Current, roster: &Roster, me: UserId) -> Option<UserId> {

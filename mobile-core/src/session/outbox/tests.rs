@@ -331,6 +331,24 @@ async fn an_invitation_that_was_sent_again_is_listed_once() {
 }
 
 #[tokio::test]
+async fn a_conflict_about_the_length_alone_says_both_lengths() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_taiwa, session, _) = manager(directory.path()).await;
+    let long = |length_minutes| MeetingTime { length_minutes, ..at(20, 10) };
+    session.move_meeting(meeting(), long(45)).await.unwrap();
+    let slot = Cadence::default().meeting_in_slot(PAIR, date(2026, 4, 20));
+    let change = Some(MeetingChange { by: MEMBER, at: now(), from: slot.starts });
+    let theirs = Meeting { length_minutes: 60, revision: 1, change, ..slot };
+    answer_all(&session, &Outcome::Conflict { current: Current::Meeting(theirs.clone()) }).await;
+    session.desk.apply_page(page(vec![RecordEntry::Meeting(theirs)])).await.unwrap();
+    let card = session.command_cards().await.unwrap().remove(0);
+    assert_eq!(card.mine.as_deref(), Some("今日 10:00（45分）"));
+    assert_eq!(card.theirs.as_deref(), Some("今日 10:00（60分）"));
+    assert_eq!(card.what, "田中 葵さんとの1on1（今日 10:00、30分）を 今日 10:00（45分） に変更");
+    assert!(card.why.contains("「今日 10:00（60分）」"), "{}", card.why);
+}
+
+#[tokio::test]
 async fn an_old_preparation_is_not_offered_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());

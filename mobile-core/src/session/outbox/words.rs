@@ -17,8 +17,19 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// 「明日 11:00」; the length is added where it is the point.
-    pub(super) fn time(&self, time: &MeetingTime) -> String {
+    /// 「明日 11:00」; beside a time that differs in length alone, the length too: 「明日 11:00（45分）」.
+    pub(super) fn time(&self, time: &MeetingTime, beside: Option<&MeetingTime>) -> String {
+        let at = self.at(time);
+        if !differs_in_length_alone(time, beside) {
+            return at;
+        }
+        match self.language {
+            Language::Ja => format!("{at}（{}分）", time.length_minutes),
+            Language::En => format!("{at} ({} min)", time.length_minutes),
+        }
+    }
+
+    fn at(&self, time: &MeetingTime) -> String {
         local_time(time.zone.at(time.starts), self.now, self.zone, self.language)
     }
 
@@ -33,12 +44,13 @@ impl Reader<'_> {
 
     /// 「田中 花子さんとの1on1（明日 10:00）を 明日 11:00 に変更」.
     pub(super) fn what(&self, command: &StoredCommand) -> String {
-        let whose = self.whose(command);
+        let before = command.about.time.as_ref();
+        let whose = self.whose(command, asked_time(&command.action));
         match (&command.action, self.language) {
-            (Action::Schedule { time, .. }, Language::Ja) => format!("{whose}を {} に設定", self.time(time)),
-            (Action::Schedule { time, .. }, Language::En) => format!("set {whose} to {}", self.time(time)),
-            (Action::Move { time, .. }, Language::Ja) => format!("{whose}を {} に変更", self.time(time)),
-            (Action::Move { time, .. }, Language::En) => format!("move {whose} to {}", self.time(time)),
+            (Action::Schedule { time, .. }, Language::Ja) => format!("{whose}を {} に設定", self.time(time, before)),
+            (Action::Schedule { time, .. }, Language::En) => format!("set {whose} to {}", self.time(time, before)),
+            (Action::Move { time, .. }, Language::Ja) => format!("{whose}を {} に変更", self.time(time, before)),
+            (Action::Move { time, .. }, Language::En) => format!("move {whose} to {}", self.time(time, before)),
             (Action::Cancel { .. }, Language::Ja) => format!("{whose}の取りやめ"),
             (Action::Cancel { .. }, Language::En) => format!("cancel {whose}"),
             (Action::Finish { .. }, Language::Ja) => format!("{whose}の終了"),
@@ -58,9 +70,14 @@ impl Reader<'_> {
         }
     }
 
-    fn whose(&self, command: &StoredCommand) -> String {
+    fn whose(&self, command: &StoredCommand, wanted: Option<&MeetingTime>) -> String {
         let name = &command.about.partner_name;
-        let when = command.about.time.as_ref().map(|time| self.time(time));
+        let when =
+            command.about.time.as_ref().map(|time| match (differs_in_length_alone(time, wanted), self.language) {
+                (false, _) => self.at(time),
+                (true, Language::Ja) => format!("{}、{}分", self.at(time), time.length_minutes),
+                (true, Language::En) => format!("{}, {} min", self.at(time), time.length_minutes),
+            });
         match (self.language, when) {
             (Language::Ja, Some(when)) => format!("{name}さんとの1on1（{when}）"),
             (Language::Ja, None) => format!("{name}さんとの1on1"),
@@ -142,4 +159,19 @@ impl Reader<'_> {
             Language::En => en.to_owned(),
         }
     }
+}
+
+/// The time that a command asks for.
+pub(super) fn asked_time(action: &Action) -> Option<&MeetingTime> {
+    match action {
+        Action::Schedule { time, .. } | Action::Move { time, .. } => Some(time),
+        _ => None,
+    }
+}
+
+/// Whether two times read the same and are not: people would be asked to choose between equal words.
+fn differs_in_length_alone(time: &MeetingTime, beside: Option<&MeetingTime>) -> bool {
+    beside.is_some_and(|other| {
+        time.zone.at(time.starts) == other.zone.at(other.starts) && time.length_minutes != other.length_minutes
+    })
 }
