@@ -18,7 +18,7 @@ use taiwa_shared::{
 
 use super::{Store, StoreError, Write, seal::Place};
 
-/// How long an answered command is kept, for a server that comes back from a backup: 30 days.
+/// How long a command is kept after its first answer, for a server that comes back from a backup: 30 days.
 pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const INSERT: &str = "insert into command (id, state, sealed) values ($1, 1, x'') returning sequence";
@@ -101,6 +101,8 @@ pub struct StoredCommand {
     pub secret: Option<Secret>,
     /// The server's answer.
     pub answer: Option<CommandAnswer>,
+    /// When the first answer arrived; a later epoch may have answered again.
+    pub first_answered: Option<Timestamp>,
     /// Whether the person has seen to an answer that needs a decision.
     pub seen_to: bool,
 }
@@ -133,6 +135,8 @@ struct CommandRow {
     builds_on: Option<CommandId>,
     secret: Option<Secret>,
     answer: Option<CommandAnswer>,
+    #[serde(default)]
+    first_answered: Option<Timestamp>,
     seen_to: bool,
 }
 
@@ -226,6 +230,7 @@ impl Store {
         let mut tx = self.begin().await?;
         for (id, outcome) in outcomes {
             let Some(mut stored) = self.command_in(&mut tx, *id).await? else { continue };
+            stored.first_answered = Some(stored.first_answered.unwrap_or(at));
             stored.answer = Some(CommandAnswer { at, outcome: outcome.clone() });
             let query = sqlx::query(ANSWER).bind(&id.as_bytes()[..]).bind(&epoch.as_bytes()[..]);
             let query = query.bind(self.sealed_command(&stored));
@@ -254,7 +259,7 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Removes commands that were answered more than [`KEPT`] ago and do not wait for the person.
+    /// Removes commands that were first answered more than [`KEPT`] ago and do not wait for the person.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -262,7 +267,7 @@ impl Store {
         let is_old = |stored: &StoredCommand| {
             stored.state == CommandState::Settled
                 && !stored.needs_decision()
-                && stored.answer.as_ref().is_some_and(|answer| now.since(answer.at) > KEPT)
+                && stored.first_answered.is_some_and(|at| now.since(at) > KEPT)
         };
         let old: Vec<CommandId> = self.commands().await?.iter().filter(|it| is_old(it)).map(|it| it.id).collect();
         if old.is_empty() {
@@ -281,8 +286,20 @@ impl Store {
         let sequence: i64 = query.fetch_one(&mut **tx).await.map_err(|e| self.failed(e))?;
         let sequence = u64::try_from(sequence).unwrap_or_default();
         let state = CommandState::Waiting;
-        let stored =
-            StoredCommand { id, sequence, state, made, action, about, builds_on, secret, answer: None, seen_to: false };
+        let (answer, first_answered, seen_to) = (None, None, false);
+        let stored = StoredCommand {
+            id,
+            sequence,
+            state,
+            made,
+            action,
+            about,
+            builds_on,
+            secret,
+            answer,
+            first_answered,
+            seen_to,
+        };
         self.seal_command(tx, &stored).await?;
         Ok(stored)
     }
@@ -300,8 +317,9 @@ impl Store {
     }
 
     fn sealed_command(&self, stored: &StoredCommand) -> Vec<u8> {
-        let StoredCommand { id, made, action, about, builds_on, secret, answer, seen_to, .. } = stored.clone();
-        let row = CommandRow { made, action, about, builds_on, secret, answer, seen_to };
+        let StoredCommand { id, made, action, about, builds_on, secret, answer, first_answered, seen_to, .. } =
+            stored.clone();
+        let row = CommandRow { made, action, about, builds_on, secret, answer, first_answered, seen_to };
         self.0.sealer.seal_json(Place("command", id.as_bytes()), &row)
     }
 
@@ -310,14 +328,28 @@ impl Store {
         let id = CommandId::from_bytes(id.try_into().map_err(cut_off)?);
         let row: CommandRow =
             self.0.sealer.open_json(Place("command", id.as_bytes()), &sealed).map_err(self.not_opened("command"))?;
-        let CommandRow { made, action, about, builds_on, secret, answer, seen_to } = row;
+        let CommandRow { made, action, about, builds_on, secret, answer, first_answered, seen_to } = row;
+        // Rows written before this was kept say when the last answer arrived.
+        let first_answered = first_answered.or_else(|| answer.as_ref().map(|answer| answer.at));
         let state = match state {
             1 => CommandState::Waiting,
             2 => CommandState::Answered,
             _ => CommandState::Settled,
         };
         let sequence = u64::try_from(sequence).unwrap_or_default();
-        Ok(StoredCommand { id, sequence, state, made, action, about, builds_on, secret, answer, seen_to })
+        Ok(StoredCommand {
+            id,
+            sequence,
+            state,
+            made,
+            action,
+            about,
+            builds_on,
+            secret,
+            answer,
+            first_answered,
+            seen_to,
+        })
     }
 }
 

@@ -47,9 +47,11 @@ struct Plan {
 }
 
 /// Whether a command goes to a server whose store has not answered it: a new one does, and of those that an earlier
-/// epoch answered what took effect there in the last 30 days. A refused one changed nothing, so nothing is missing.
+/// epoch answered what took effect there in the last 30 days, however long ago it was given. A refused one changed
+/// nothing, so nothing is missing.
 fn is_due(command: &StoredCommand, now: Timestamp) -> bool {
-    command.state == CommandState::Waiting || (command.refusal().is_none() && now.since(command.made) < KEPT)
+    let is_recent = command.first_answered.is_some_and(|at| now.since(at) < KEPT);
+    command.state == CommandState::Waiting || (command.refusal().is_none() && is_recent)
 }
 
 fn plan(due: &[StoredCommand], refused: &HashMap<CommandId, Outcome>) -> Plan {
@@ -234,6 +236,7 @@ mod tests {
             builds_on: builds_on.map(id),
             secret: None,
             answer: None,
+            first_answered: None,
             seen_to: false,
         }
     }
@@ -275,8 +278,9 @@ mod tests {
     #[test]
     fn in_a_new_epoch_what_took_effect_in_the_last_thirty_days_is_sent_again() {
         let answered = |outcome| {
-            let answer = Some(CommandAnswer { at: Timestamp::from_millis(0), outcome });
-            StoredCommand { state: CommandState::Settled, answer, ..command(1, None) }
+            let at = Timestamp::from_millis(0);
+            let (answer, first_answered) = (Some(CommandAnswer { at, outcome }), Some(at));
+            StoredCommand { state: CommandState::Settled, answer, first_answered, ..command(1, None) }
         };
         let rejected = Outcome::Rejected { reason: RejectionReason::NotFound, current: None };
         let (soon, late) = (Timestamp::default().plus(KEPT / 2), Timestamp::default().plus(KEPT));

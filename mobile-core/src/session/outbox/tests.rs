@@ -349,6 +349,33 @@ async fn a_conflict_about_the_length_alone_says_both_lengths() {
 }
 
 #[tokio::test]
+async fn what_took_effect_late_is_sent_again_for_thirty_days_from_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let vault = Arc::new(MemoryVault::default());
+    let day = Duration::from_secs(24 * 60 * 60);
+    let (taiwa, session) = signed_in(directory.path(), &vault, MANAGER).await;
+    session.move_meeting(meeting(), at(20, 15)).await.unwrap();
+    taiwa.close().await;
+    let restored = |epoch| RecordsPage { epoch: StoreEpoch::from_bytes([epoch; 16]), ..page(Vec::new()) };
+    // Offline for a month; then it took effect, and the server came back from an older copy.
+    for (after, epoch_of_answer, waiting) in [(31, 1, 1), (59, 2, 1), (62, 3, 0)] {
+        let clock = Arc::new(TestClock::at(now().plus(day * after)));
+        let options = Options { clock: clock.clone(), ..options(directory.path(), &vault) };
+        let taiwa = Taiwa::open(options).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let id = session.core.store.commands().await.unwrap()[0].id;
+        let answered = StoreEpoch::from_bytes([epoch_of_answer; 16]);
+        if epoch_of_answer < 3 {
+            let outcome = [(id, Outcome::Applied)];
+            session.core.store.answer_commands(answered, clock.now(), &outcome).await.unwrap();
+        }
+        session.desk.apply_page(restored(epoch_of_answer + 1)).await.unwrap();
+        assert_eq!(session.unsent().await.unwrap(), waiting, "day {after}");
+        taiwa.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_old_preparation_is_not_offered_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let vault = Arc::new(MemoryVault::default());
