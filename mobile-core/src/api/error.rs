@@ -49,12 +49,19 @@ pub enum ApiError {
     /// The meeting is over: offer to change the next one.
     #[error("the meeting is over")]
     MeetingOver,
-    /// The key store does not give the key now, or gives another one: try again after the device was unlocked.
+    /// The key store does not give the key now: try again after the device was unlocked.
     #[error("the key is not available: {reason}")]
     KeyUnavailable {
         /// In words, for a report.
         reason: String,
     },
+    /// The key store gives another key than the one the data was sealed with, as on a phone restored from a backup: offer
+    /// to sign in again, with `open_signed_out` and `sign_in`. The old data is set aside then.
+    #[error("the key does not open the store")]
+    OtherKey,
+    /// The data is damaged: call `recover`, which saves what can be read, and take the session again.
+    #[error("the store is damaged")]
+    StoreDamaged,
     /// An argument is not what the function takes: a fault of the app, or a date, length, name or address that cannot be
     /// meant, which the person can correct.
     #[error("{what} is not valid")]
@@ -86,13 +93,12 @@ impl From<SessionError> for ApiError {
             SessionError::Implausible(what) => Self::InvalidArgument { what: what.to_owned() },
             SessionError::MeetingOver => Self::MeetingOver,
             SessionError::StorageFull => Self::StorageFull,
-            SessionError::WrongKey => Self::KeyUnavailable { reason: "the key does not open the store".to_owned() },
+            SessionError::WrongKey => Self::OtherKey,
+            SessionError::StoreDamaged { .. } => Self::StoreDamaged,
             SessionError::Vault(error) => Self::KeyUnavailable { reason: error.reason },
             SessionError::Address(_) => Self::InvalidArgument { what: "the server address".to_owned() },
             SessionError::Tls(_) => Self::InvalidArgument { what: "the certificates".to_owned() },
-            SessionError::StoreDamaged { .. } | SessionError::Ended | SessionError::Unexpected(_) => {
-                Self::Unexpected { details: in_words(&error) }
-            }
+            SessionError::Ended | SessionError::Unexpected(_) => Self::Unexpected { details: in_words(&error) },
         }
     }
 }

@@ -4,7 +4,7 @@
 use taiwa_shared::domain::{cadence::Cadence, meeting::MeetingTime};
 
 use super::{
-    ApiError, CadenceView, CommandCardView, InvitationView, MeetingTimeView, Session,
+    ApiError, CadenceView, CommandCardView, InvitationView, MeetingTimeView, RhythmChoiceView, Session,
     error::parsed,
     runtime::ask,
     session::{all, meeting, pair},
@@ -62,6 +62,14 @@ impl Session {
     pub async fn set_cadence(&self, pair_id: String, cadence: CadenceView) -> Result<(), ApiError> {
         let (pair, cadence) = (pair(&pair_id)?, Cadence::try_from(cadence)?);
         ask!(self.set_cadence(pair, cadence))
+    }
+
+    /// The rhythms to offer for slots on the weekday of a date, such as `2026-04-20`; one of them is recommended.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidArgument`].
+    pub fn rhythm_choices(&self, first: String) -> Result<Vec<RhythmChoiceView>, ApiError> {
+        Ok(all(self.inner.rhythm_choices(parsed("the first date", &first)?)))
     }
 
     /// What was asked for and not done, oldest first.

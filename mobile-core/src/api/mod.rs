@@ -34,12 +34,12 @@ pub use views::{
     calendar::{ProposalView, ReminderKindView, ReminderSettingsView, ReminderView, SearchHitView, SearchKindView},
     commands::{
         BriefReceiptView, CadenceView, CardKindView, CarryOfferView, CommandCardView, InvitationStateView,
-        InvitationView, MeetingTimeView, MovedView, RhythmView,
+        InvitationView, MeetingTimeView, MovedView, RhythmChoiceView, RhythmView,
     },
     devices::DeviceView,
     home::{HomeView, PairView, PastMeetingView, PreparationView, SideView, TopicOfferView, UpcomingMeetingView},
     lists::{AgendaView, IntentionView, NoteView, NotesView, PromiseView, RefusedEditView},
     memo::{CaretView, CommentView, FieldView, MemoView, ParagraphView, RangeView, VersionView},
-    prepare::{BriefTopicView, BriefView, PrepareView, ResponseView, TopicView},
+    prepare::{BriefTopicView, BriefView, PrepareView, ResponseOfferView, ResponseView, TopicView},
     status::{ConnectionView, RecoveredView, SaveView, StatusView},
 };

@@ -8,7 +8,8 @@ use taiwa_shared::ids::{MeetingId, PairId, UserId};
 
 use super::{
     AgendaView, ApiError, BriefObserver, BriefView, HomeObserver, HomeView, IntentionView, Memo, PairView,
-    PastMeetingView, PrepareObserver, PrepareView, PromiseView, StatusObserver, StatusView, Subscription,
+    PastMeetingView, PrepareObserver, PrepareView, PromiseView, ResponseOfferView, StatusObserver, StatusView,
+    Subscription, TopicOfferView,
     error::parsed,
     observe::observed,
     runtime::{ask, run},
@@ -53,6 +54,16 @@ impl Session {
     /// Name of the organisation.
     pub fn organisation_name(&self) -> String {
         self.inner.identity().organisation_name.clone()
+    }
+
+    /// Short name of the organisation, for signing in again.
+    pub fn organisation_slug(&self) -> String {
+        self.inner.identity().organisation_slug.clone()
+    }
+
+    /// Address of the server, for signing in again.
+    pub fn server_url(&self) -> String {
+        self.inner.identity().server_url.clone()
     }
 
     /// The home screen.
@@ -110,6 +121,16 @@ impl Session {
         let meeting = meeting(&meeting_id)?;
         let watch = self.inner.observe(move |session| async move { session.prepare(meeting).await });
         Ok(observed(watch, move |form| observer.on_prepare(form)))
+    }
+
+    /// Every topic, for 「すべて見る」.
+    pub fn all_topics(&self) -> Vec<TopicOfferView> {
+        all(self.inner.all_topics())
+    }
+
+    /// The expected responses that can be set, in the order to offer them.
+    pub fn responses(&self) -> Vec<ResponseOfferView> {
+        all(self.inner.responses())
     }
 
     /// Chooses a topic.
@@ -324,7 +345,7 @@ impl Session {
         ask!(self.delete_agenda(pair, agenda))
     }
 
-    /// Own changes that the server has not acknowledged.
+    /// What waits for the server: own changes and commands.
     ///
     /// # Errors
     /// [`ApiError::Unexpected`] if the store cannot be read.

@@ -84,24 +84,35 @@ impl Taiwa {
     /// Opens the directory and restores the session of whoever was signed in; needs no network.
     ///
     /// # Errors
-    /// [`ApiError::KeyUnavailable`]; nothing is changed then.
+    /// [`ApiError::KeyUnavailable`], [`ApiError::OtherKey`], [`ApiError::StorageFull`] if a damaged store has to be
+    /// recovered and there is no room for it; nothing is changed then.
     #[uniffi::constructor]
     pub async fn open(options: OpenOptions, vault: Arc<dyn KeyVault>) -> Result<Arc<Self>, ApiError> {
-        let language = match options.language.as_str() {
-            "ja" => Language::Ja,
-            "en" => Language::En,
-            _ => return Err(ApiError::InvalidArgument { what: "the language".to_owned() }),
-        };
-        let zone: Zone = parsed("the zone", &options.zone)?;
-        let options = session::Options {
-            language,
-            zone,
-            device_name: options.device_name,
-            extra_roots_pem: options.extra_roots_pem,
-            ..session::Options::new(options.directory, Arc::new(HostVault(vault)))
-        };
+        let options = converted(options, vault)?;
         let inner = run(session::Taiwa::open(options)).await?;
         Ok(Arc::new(Self { inner: Arc::new(inner) }))
+    }
+
+    /// Opens the directory without restoring anybody, for signing in again after [`ApiError::OtherKey`]. The store that
+    /// the key does not open is set aside when its person signs in.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidArgument`], [`ApiError::StorageFull`].
+    #[uniffi::constructor]
+    pub fn open_signed_out(options: OpenOptions, vault: Arc<dyn KeyVault>) -> Result<Arc<Self>, ApiError> {
+        let inner = session::Taiwa::open_signed_out(converted(options, vault)?)?;
+        Ok(Arc::new(Self { inner: Arc::new(inner) }))
+    }
+
+    /// After [`ApiError::StoreDamaged`]: ends the session, saves what can be read of the store, and starts again from there.
+    /// Take everything on screen again from the session it gives; none if it is not known any more who was signed in.
+    ///
+    /// # Errors
+    /// [`ApiError::StorageFull`]; nothing is lost, and the next call or `open` tries again.
+    pub async fn recover(&self) -> Result<Option<Arc<Session>>, ApiError> {
+        let inner = self.inner.clone();
+        let session = run(async move { inner.recover().await }).await?;
+        Ok(session.map(Session::new))
     }
 
     /// The session of whoever is signed in.
@@ -162,4 +173,20 @@ impl Taiwa {
         // A store that does not close in time is closed by the end of the process.
         let _ = handle().spawn(closing).await;
     }
+}
+
+fn converted(options: OpenOptions, vault: Arc<dyn KeyVault>) -> Result<session::Options, ApiError> {
+    let language = match options.language.as_str() {
+        "ja" => Language::Ja,
+        "en" => Language::En,
+        _ => return Err(ApiError::InvalidArgument { what: "the language".to_owned() }),
+    };
+    let zone: Zone = parsed("the zone", &options.zone)?;
+    Ok(session::Options {
+        language,
+        zone,
+        device_name: options.device_name,
+        extra_roots_pem: options.extra_roots_pem,
+        ..session::Options::new(options.directory, Arc::new(HostVault(vault)))
+    })
 }

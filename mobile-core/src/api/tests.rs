@@ -255,7 +255,7 @@ fn what_the_app_gets_wrong_is_named() {
         let language = OpenOptions { language: "fr".to_owned(), ..options(&folder) };
         assert!(matches!(Taiwa::open(language, vault()).await, Err(ApiError::InvalidArgument { .. })));
         let other_key: Arc<dyn KeyVault> = Arc::new(Vault(Mutex::new(Some(vec![9; 32]))));
-        assert!(matches!(Taiwa::open(options(&folder), other_key).await, Err(ApiError::KeyUnavailable { .. })));
+        assert!(matches!(Taiwa::open(options(&folder), other_key).await, Err(ApiError::OtherKey)));
         let short_key: Arc<dyn KeyVault> = Arc::new(Vault(Mutex::new(Some(vec![9; 31]))));
         assert!(matches!(Taiwa::open(options(&folder), short_key).await, Err(ApiError::KeyUnavailable { .. })));
 
@@ -285,4 +285,83 @@ fn every_connection_state_has_its_view() {
     ] {
         assert_eq!(ConnectionView::from(state.as_str()), view);
     }
+}
+
+#[test]
+fn an_app_builds_the_form_and_the_sign_in_from_what_is_exported() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let meeting = session.home().await.unwrap().next.unwrap().meeting_id;
+        let offered = session.prepare(meeting.clone()).await.unwrap().offered;
+        let hidden = session.all_topics().into_iter().find(|topic| !offered.contains(topic)).expect("more than six");
+        let responses = session.responses();
+        assert_eq!(responses.last().map(|it| (it.label.as_str(), &it.help)), Some(("まだ決めていない", &None)));
+        for response in responses {
+            session.set_response(meeting.clone(), hidden.slug.clone(), response.slug.clone()).await.unwrap();
+            let chosen = session.prepare(meeting.clone()).await.unwrap().chosen;
+            assert_eq!(chosen[0].responses, [ResponseView { slug: response.slug, label: response.label }]);
+        }
+        session.publish(meeting).await.unwrap();
+
+        let rhythms = session.rhythm_choices("2026-04-20".to_owned()).unwrap();
+        let proposed: Vec<_> = rhythms.iter().filter(|it| it.recommended).collect();
+        assert_eq!(proposed.iter().map(|it| it.words.as_str()).collect::<Vec<_>>(), ["隔週 月曜日"]);
+        assert!(proposed[0].advice.is_some() && rhythms.len() == 7);
+        assert!(session.pairs()[0].cadence_words.starts_with("隔週 "));
+        assert_eq!(
+            (session.server_url(), session.organisation_slug()),
+            ("http://127.0.0.1:9".to_owned(), "demo".to_owned())
+        );
+        taiwa.close().await;
+
+        let other_key: Arc<dyn KeyVault> = Arc::new(Vault(Mutex::new(Some(vec![9; 32]))));
+        let taiwa = Taiwa::open_signed_out(options(&folder), other_key).unwrap();
+        assert!(taiwa.session().await.is_none());
+        let with =
+            SignInWith::Password { organisation: None, email: "a@example.jp".to_owned(), password: "x".to_owned() };
+        assert!(matches!(taiwa.sign_in("http://127.0.0.1:9".to_owned(), with).await, Err(ApiError::Offline)));
+    });
+}
+
+#[test]
+fn damage_that_a_screen_meets_is_named_and_recovered_from() {
+    let folder = prepared();
+    as_an_app(async {
+        let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+        let session = taiwa.session().await.unwrap();
+        let meeting = session.home().await.unwrap().next.unwrap().meeting_id;
+        // Every letter another one, so that it fills pages of its own.
+        let text: String = ('一'..='龯').take(8_000).collect();
+        session.memo(meeting.clone()).await.unwrap().splice(0, 0, text).await.unwrap();
+        session.add_note(NotesView::Field, "残る行".to_owned(), None).await.unwrap();
+        taiwa.close().await;
+        let path = folder.path().join(format!("{MEMBER}.taiwa"));
+        let sound = std::fs::read(&path).unwrap();
+        // The first byte from the end whose damage no start meets and the memo does.
+        for at in (2_000..sound.len()).step_by(4_096).rev() {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 0x55;
+            std::fs::write(&path, bytes).unwrap();
+            let taiwa = Taiwa::open(options(&folder), vault()).await.unwrap();
+            let met = match (taiwa.session().await, taiwa.take_recovered().await.unwrap()) {
+                (Some(session), None) => match session.memo(meeting.clone()).await {
+                    Ok(memo) => memo.read().await.err(),
+                    Err(error) => Some(error),
+                },
+                _ => None,
+            };
+            if matches!(met, Some(ApiError::StoreDamaged)) {
+                let session = taiwa.recover().await.unwrap().expect("who is signed in is known");
+                assert_eq!(session.notes(NotesView::Field).await.unwrap()[0].texts, ["残る行"]);
+                assert_eq!(taiwa.take_recovered().await.unwrap().expect("the person is told").unsent_lost, 1);
+                assert_eq!(taiwa.take_recovered().await.unwrap(), None, "once");
+                taiwa.close().await;
+                return;
+            }
+            taiwa.close().await;
+        }
+        panic!("no byte of the file belongs to the memo alone");
+    });
 }

@@ -132,6 +132,8 @@ pub struct PairItem {
     pub state: PairState,
     /// When it meets.
     pub cadence: Cadence,
+    /// The rhythm as people say it: 「隔週 月曜日」.
+    pub cadence_words: String,
 }
 
 /// A meeting with a memo on this phone.
@@ -204,6 +206,7 @@ impl Session {
                 side: pair.side_of(self.me())?,
                 state: pair.state,
                 cadence: pair.cadence.clone(),
+                cadence_words: pair.cadence.words(self.core.language),
             })
         };
         roster.pairs_of(self.me()).into_iter().filter_map(item).collect()

@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 use taiwa_shared::{
     domain::{
-        cadence::Cadence,
+        cadence::{Cadence, Rhythm},
         command::Action,
         meeting::{Meeting, MeetingName, MeetingState, MeetingTime},
         scheduling::{Refusal, check_cadence, meeting_after},
@@ -18,7 +18,31 @@ use taiwa_shared::{
 use super::{Session, SessionError, notebook::random, outbox::Decision, roster::Roster};
 use crate::store::CommandAbout;
 
+/// A rhythm that may be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RhythmChoice {
+    /// Which.
+    pub rhythm: Rhythm,
+    /// As people say it for the weekday: 「隔週 月曜日」.
+    pub words: String,
+    /// What the form says beside it.
+    pub advice: Option<&'static str>,
+    /// Whether the form proposes it.
+    pub recommended: bool,
+}
+
 impl Session {
+    /// The rhythms that a form offers, for slots on the weekday of `first`.
+    pub fn rhythm_choices(&self, first: Date) -> Vec<RhythmChoice> {
+        let choice = |rhythm: Rhythm| RhythmChoice {
+            rhythm,
+            words: rhythm.words(first.weekday(), self.core.language),
+            advice: rhythm.advice(self.core.language),
+            recommended: rhythm == Rhythm::recommended(),
+        };
+        Rhythm::ALL.into_iter().map(choice).collect()
+    }
+
     /// Agrees on the time of a slot of the cadence, or makes a meeting by hand if `slot` is none; the answer is its id.
     ///
     /// # Errors

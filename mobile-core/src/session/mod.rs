@@ -46,6 +46,7 @@ pub use clock::SystemClock;
 pub use error::SessionError;
 pub use field::Shown;
 pub use home::{BriefReceipt, Home, Moved, PairItem, PastMeeting, PreparationState, UpcomingMeeting};
+pub use meetings::RhythmChoice;
 pub use memo::{Memo, MemoComment, MemoParagraph, MemoText, MemoVersion, RemoteCaret};
 pub use notebook::{AgendaLine, IntentionItem, PromiseItem};
 pub use outbox::{CardKind, CommandCard, Invitation, InvitationState};
@@ -57,7 +58,7 @@ pub use search_text::SearchKind;
 pub use session::Session;
 pub use status::SaveState;
 pub use taiwa::{OnUnsent, Options, SignIn, SignedOut, Taiwa};
-pub use topics::{ResponseChoice, TopicChoice};
+pub use topics::{ResponseChoice, ResponseOffer, TopicChoice};
 pub use vault::{MemoryVault, TokenVault, VaultError};
 pub use watch::Watch;
 

@@ -16,7 +16,7 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::{PreparationState, Session, SessionError, TopicChoice, desk::Target};
+use super::{PreparationState, ResponseOffer, Session, SessionError, TopicChoice, desk::Target};
 
 /// A topic that may be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +132,11 @@ impl Session {
     /// All topics of the catalog, for 「すべて見る」.
     pub fn all_topics(&self) -> Vec<TopicOffer> {
         self.core.catalog().topics.iter().map(|topic| self.offer(topic.slug.clone())).collect()
+    }
+
+    /// The responses that a form offers for each topic.
+    pub fn responses(&self) -> Vec<ResponseOffer> {
+        ResponseOffer::all(self.core.catalog(), self.core.language)
     }
 
     fn draft(&self, meeting: MeetingId) -> Result<Target, SessionError> {

@@ -14,6 +14,31 @@ pub struct ResponseChoice {
     pub label: String,
 }
 
+/// A response that may be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseOffer {
+    /// What documents store.
+    pub slug: ResponseSlug,
+    /// What people read.
+    pub label: String,
+    /// One sentence for the person who chooses; none for 「まだ決めていない」.
+    pub help: Option<String>,
+}
+
+impl ResponseOffer {
+    /// Every response of the catalog in its order, and 「まだ決めていない」 at the end.
+    pub(super) fn all(catalog: &Catalog, language: Language) -> Vec<Self> {
+        let known = catalog.responses.iter().map(|response| {
+            let wording = response.wording.get(language);
+            let (label, help) = (wording.label.clone(), Some(wording.help.clone()));
+            Self { slug: response.slug.clone(), label, help }
+        });
+        let undecided = ResponseSlug::undecided();
+        let label = catalog.response_label(&undecided, language).to_owned();
+        known.chain([Self { slug: undecided, label, help: None }]).collect()
+    }
+}
+
 /// A topic that somebody chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicChoice {

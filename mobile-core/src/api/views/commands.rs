@@ -12,7 +12,7 @@ use taiwa_shared::{
 use super::prepare::TopicView;
 use crate::{
     api::{ApiError, error::parsed},
-    session::{BriefReceipt, CardKind, CarryOffer, CommandCard, Invitation, InvitationState, Moved},
+    session::{BriefReceipt, CardKind, CarryOffer, CommandCard, Invitation, InvitationState, Moved, RhythmChoice},
 };
 
 /// Start and length of a meeting.
@@ -125,7 +125,7 @@ pub struct CommandCardView {
 pub enum InvitationStateView {
     /// Not at the server yet: the link does not work so far.
     Waiting,
-    /// The link works.
+    /// The server has it: say 「送信済み」. The link can be used once, in the seven days from then.
     Ready,
     /// The week in which it could be used is over: offer to invite again.
     Expired,
@@ -218,6 +218,17 @@ impl From<Rhythm> for RhythmView {
             Rhythm::Monthly(WeekOfMonth::Third) => Self::MonthlyThird,
             Rhythm::Monthly(WeekOfMonth::Fourth) => Self::MonthlyFourth,
             Rhythm::Monthly(WeekOfMonth::Last) => Self::MonthlyLast,
+        }
+    }
+}
+
+impl From<RhythmChoice> for RhythmChoiceView {
+    fn from(choice: RhythmChoice) -> Self {
+        Self {
+            rhythm: choice.rhythm.into(),
+            words: choice.words,
+            advice: choice.advice.map(str::to_owned),
+            recommended: choice.recommended,
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct PairView {
     pub is_open: bool,
     /// When it meets.
     pub cadence: CadenceView,
+    /// The rhythm as people say it: 「隔週 月曜日」.
+    pub cadence_words: String,
 }
 
 /// A meeting with a memo on this phone.
@@ -190,6 +192,7 @@ impl From<PairItem> for PairView {
             side: pair.side.into(),
             is_open: pair.state == PairState::Open,
             cadence: pair.cadence.into(),
+            cadence_words: pair.cadence_words,
         }
     }
 }

@@ -3,7 +3,7 @@
 use taiwa_shared::domain::brief::{Brief, BriefTopic};
 
 use super::home::{PreparationView, TopicOfferView};
-use crate::session::{Prepare, ResponseChoice, TopicChoice};
+use crate::session::{Prepare, ResponseChoice, ResponseOffer, TopicChoice};
 
 /// An expected response.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
@@ -12,6 +12,17 @@ pub struct ResponseView {
     pub slug: String,
     /// What people read.
     pub label: String,
+}
+
+/// An expected response that may be set.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ResponseOfferView {
+    /// For `set_response`.
+    pub slug: String,
+    /// What people read.
+    pub label: String,
+    /// One sentence for the person who chooses; none for 「まだ決めていない」.
+    pub help: Option<String>,
 }
 
 /// A topic that somebody chose.
@@ -81,6 +92,12 @@ pub struct BriefView {
 impl From<ResponseChoice> for ResponseView {
     fn from(response: ResponseChoice) -> Self {
         Self { slug: response.slug.into(), label: response.label }
+    }
+}
+
+impl From<ResponseOffer> for ResponseOfferView {
+    fn from(response: ResponseOffer) -> Self {
+        Self { slug: response.slug.into(), label: response.label, help: response.help }
     }
 }
 
