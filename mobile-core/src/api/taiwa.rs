@@ -1,6 +1,6 @@
 //! The door: opens the app's directory, restores who was signed in, signs people in and out.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use taiwa_shared::{domain::catalog::Language, protocol::login::Secret, time::Zone};
 
@@ -30,8 +30,8 @@ pub struct OpenOptions {
     pub extra_roots_pem: Option<String>,
 }
 
-/// How somebody signs in.
-#[derive(Debug, Clone, uniffi::Enum)]
+/// How somebody signs in. Prints without its secrets.
+#[derive(Clone, uniffi::Enum)]
 pub enum SignInWith {
     /// The first time.
     Invitation {
@@ -51,7 +51,16 @@ pub enum SignInWith {
     },
 }
 
-/// What to do about edits that were not sent.
+impl fmt::Debug for SignInWith {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invitation { .. } => f.write_str("Invitation [redacted]"),
+            Self::Password { .. } => f.write_str("Password [redacted]"),
+        }
+    }
+}
+
+/// What to do about what is on this phone alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
 pub enum UnsentEdits {
     /// Stay signed in and say how many there are.

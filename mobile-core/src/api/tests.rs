@@ -288,6 +288,25 @@ fn every_connection_state_has_its_view() {
 }
 
 #[test]
+fn secrets_print_as_redacted() {
+    let password =
+        SignInWith::Password { organisation: None, email: "a@example.jp".to_owned(), password: "合言葉".to_owned() };
+    let invitation = SignInWith::Invitation { invitation: "招待の鍵".to_owned(), password: "合言葉".to_owned() };
+    let link = InvitationView {
+        invitation_id: "1".to_owned(),
+        name: "山田 光".to_owned(),
+        email: "hikari@example.jp".to_owned(),
+        link: "https://taiwa.example.jp/invite/招待の鍵".to_owned(),
+        state: InvitationStateView::Ready,
+        made_millis: 0,
+    };
+    for printed in [format!("{password:?}"), format!("{invitation:?}"), format!("{link:#?}")] {
+        assert!(printed.contains("[redacted]"), "{printed}");
+        assert!(!["合言葉", "招待の鍵", "example.jp"].iter().any(|secret| printed.contains(secret)), "{printed}");
+    }
+}
+
+#[test]
 fn an_app_builds_the_form_and_the_sign_in_from_what_is_exported() {
     let folder = prepared();
     as_an_app(async {

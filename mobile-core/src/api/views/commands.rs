@@ -1,5 +1,7 @@
 //! Meetings to arrange, what was asked for and not done, invitations, preparations to carry over.
 
+use std::fmt;
+
 use jiff::civil::{Date, DateTime, Time};
 use taiwa_shared::{
     domain::{
@@ -58,6 +60,19 @@ pub struct CadenceView {
     pub zone: String,
     /// Length in minutes, 5 to 180.
     pub length_minutes: u16,
+}
+
+/// A rhythm that may be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct RhythmChoiceView {
+    /// For a cadence.
+    pub rhythm: RhythmView,
+    /// As people say it for the weekday.
+    pub words: String,
+    /// What to say beside it.
+    pub advice: Option<String>,
+    /// Whether to propose it.
+    pub recommended: bool,
 }
 
 /// That a meeting was given another time.
@@ -137,8 +152,8 @@ pub enum InvitationStateView {
     Rejected,
 }
 
-/// An invitation.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+/// An invitation. Prints without its link.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct InvitationView {
     /// Which.
     pub invitation_id: String,
@@ -152,6 +167,14 @@ pub struct InvitationView {
     pub state: InvitationStateView,
     /// When it was made, in milliseconds since 1970.
     pub made_millis: i64,
+}
+
+impl fmt::Debug for InvitationView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("InvitationView");
+        shown.field("invitation_id", &self.invitation_id).field("state", &self.state);
+        shown.field("link", &format_args!("[redacted]")).finish_non_exhaustive()
+    }
 }
 
 /// A preparation that has lost its meeting.
