@@ -445,6 +445,8 @@ async fn a_receipt_names_what_was_shown_and_not_what_arrived_behind_it() {
     let shown = publish("career.future").await;
     session.brief(meeting()).await.unwrap();
     publish("work.progress").await;
+    // Another screen knows of it, and the brief has not been loaded again.
+    assert_eq!(session.home().await.unwrap().next.unwrap().topics.len(), 2);
     session.brief_shown(meeting()).await.unwrap();
     let commands = session.core.store.commands().await.unwrap();
     assert!(matches!(commands[0].action, Action::BriefSeen { heads, .. } if heads == shown), "{commands:?}");
