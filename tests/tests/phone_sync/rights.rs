@@ -1,0 +1,145 @@
+//! Tokens and rights that end while somebody types: what was written stays, and it says what became of it.
+
+use std::time::Duration;
+
+use taiwa_mobile_core::{
+    store::RefusalReason,
+    sync::{Connection, SyncEvent, SyncRun, Waiting},
+};
+use taiwa_server::sync::HubLimits;
+use taiwa_shared::domain::ownership::{Access, DocumentKey};
+use taiwa_tests::eventually::{PATIENCE, eventually, eventually_equals};
+
+use super::{MANAGER, MEMBER, NOBODY_MANAGES, World, lines};
+
+#[tokio::test]
+async fn a_token_is_renewed_on_the_open_socket_while_somebody_types() {
+    let world = World::new("token_renewed").await;
+    let member = world.phone(MEMBER).await;
+    let (id, key) = member.notebook().await;
+    member.write(key, "はじめ").await;
+    member.everything_is_acknowledged().await;
+    member.seen.lock().unwrap().clear();
+    let token = || async { member.holder.tokens.lock().await.access_token.clone() };
+
+    // Three times most of a token's ten minutes: without renewal the server would have closed.
+    for round in 0..3 {
+        let before = token().await;
+        world.clock.advance(Duration::from_secs(8 * 60 + 30));
+        member.write(key, &format!("続き {round}")).await;
+        eventually("another token", PATIENCE, || async { (token().await != before).then_some(()) }).await;
+        // What is written after a further exchange of records follows the renewal on the same socket.
+        assert_eq!(member.sync.sync_until(PATIENCE).await, SyncRun::Complete);
+        member.write(key, &format!("もっと {round}")).await;
+        member.everything_is_acknowledged().await;
+    }
+    assert!(member.saw(&SyncEvent::Acknowledged { document: id }));
+    let closed =
+        |event: &SyncEvent| matches!(event, SyncEvent::Status(status) if status.connection != Connection::Online);
+    assert!(!member.seen.lock().unwrap().iter().any(closed), "the socket stayed open: {:?}", member.seen);
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_replaced_and_nothing_is_lost() {
+    let world = World::new("token_ended").await;
+    let member = world.phone(MEMBER).await;
+    let (_, key) = member.notebook().await;
+    member.write(key, "前").await;
+    member.everything_is_acknowledged().await;
+    // The phone slept through the token's end: the server closes with 4401.
+    world.clock.advance(Duration::from_secs(60 * 60));
+    member.write(key, "後").await;
+    member.everything_is_acknowledged().await;
+    eventually_equals("online again", &Connection::Online, || async { member.sync.status().connection }).await;
+    assert_eq!(member.lines(key).await, lines(["前", "後"]));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_over_keeps_every_edit_and_says_so() {
+    let world = World::new("sign_in_over").await;
+    let member = world.phone(MEMBER).await;
+    let (_, key) = member.notebook().await;
+    member.online().await;
+    member.link.go_down();
+    member.write(key, "残る").await;
+    // Longer than a refresh token lives unused.
+    world.clock.advance(Duration::from_secs(40 * 24 * 60 * 60));
+    member.link.heal();
+    member.sync.network_available();
+    eventually_equals("the person has to sign in", &Connection::SignInAgain, || async {
+        member.sync.status().connection
+    })
+    .await;
+    assert_eq!(member.sync.status().waiting, Waiting { documents: 1, changes: 1 });
+    assert_eq!(member.lines(key).await, lines(["残る"]));
+    assert_eq!(member.sync.sync_until(PATIENCE).await, SyncRun::Unfinished, "it says so at once");
+}
+
+#[tokio::test]
+async fn edits_that_the_server_no_longer_takes_are_kept_and_no_longer_waited_for() {
+    let world = World::new("no_longer_taken").await;
+    let member = world.phone(MEMBER).await;
+    let (id, key) = member.notebook().await;
+    member.write(key, "届いた").await;
+    member.everything_is_acknowledged().await;
+    member.link.go_down();
+    member.write(key, "間に合わなかった").await;
+    eventually_equals("one waits", &Waiting { documents: 1, changes: 1 }, || async { member.sync.status().waiting })
+        .await;
+
+    world.import(NOBODY_MANAGES).await;
+    member.link.heal();
+    member.sync.network_available();
+    let refused = SyncEvent::Refused { document: id, reason: RefusalReason::NoAccess };
+    eventually("the edits are refused", PATIENCE, || async { member.saw(&refused).then_some(()) }).await;
+    eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
+    assert_eq!(member.lines(key).await, lines(["届いた", "間に合わなかった"]), "nothing is dropped");
+    assert_eq!(member.store.document(id).await.unwrap().unwrap().refused, Some(RefusalReason::NoAccess));
+}
+
+#[tokio::test]
+async fn edits_to_a_full_document_are_kept_and_no_longer_waited_for() {
+    let world =
+        World::within("edits_to_a_full_document", HubLimits { document_changes: 5, ..HubLimits::default() }).await;
+    let (manager, member) = (world.phone(MANAGER).await, world.phone(MEMBER).await);
+    let (document, key) = member.notebook().await;
+    manager.notebook().await;
+    member.write(key, "入る").await;
+    member.everything_is_acknowledged().await;
+    manager.shows(key, &lines(["入る"])).await;
+    member.link.go_down();
+    for n in 0..20 {
+        member.write(key, &format!("入らない {n}")).await;
+    }
+    member.link.heal();
+    member.sync.network_available();
+    let full = SyncEvent::Refused { document, reason: RefusalReason::Full };
+    eventually("the phone learns that it is full", PATIENCE, || async { member.saw(&full).then_some(()) }).await;
+    member.online().await;
+    eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
+    assert_eq!(member.lines(key).await.len(), 21, "what was written stays on the phone");
+    assert_eq!(manager.lines(key).await, lines(["入る"]));
+}
+
+#[tokio::test]
+async fn access_that_is_lost_while_typing_makes_a_card_of_what_was_not_taken() {
+    let world = World::new("access_lost_while_typing").await;
+    let member = world.phone(MEMBER).await;
+    let (id, key) = member.notebook().await;
+    member.write(key, "届いた").await;
+    member.everything_is_acknowledged().await;
+    world.import(NOBODY_MANAGES).await;
+    let mut n = 0;
+    let refused = SyncEvent::Refused { document: id, reason: RefusalReason::NoAccess };
+    while !member.saw(&refused) {
+        member.write(key, &format!("打ち続ける {n}")).await;
+        n += 1;
+        assert!(n < 5_000, "it was never refused");
+    }
+    assert_eq!(member.lines(key).await.len(), n + 1);
+    eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
+    // The connection lives on for everything else.
+    let notes = DocumentKey::FieldNotes { user: member.user };
+    member.store.add_document(notes, 0, Access::Write, None).await.unwrap();
+    assert_eq!(member.sync.sync_until(PATIENCE).await, SyncRun::Complete);
+}
