@@ -1,7 +1,7 @@
 //! A client of the sync socket that shares no engine with the product: automerge's own documents and sync states.
 //!
-//! Speaks plain frames, so that a test can also send what no client would, look at raw bytes, or stop reading. It
-//! decides nothing by itself: a test pumps it until what it waits for has come.
+//! Speaks plain frames over a [`RawSocket`], so that a test can also send what no client would, look at raw bytes, or stop
+//! reading. It decides nothing by itself: a test pumps it until what it waits for has come.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,105 +11,19 @@ use automerge::{
     transaction::Transactable,
 };
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use taiwa_shared::{
     documents,
     domain::ownership::DocumentKey,
     ids::DocumentId,
-    sync::wire::{Frame, PeerId, PeerMetadata},
+    sync::wire::{Frame, PeerId},
 };
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, client::IntoClientRequest},
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::{
+    eventually::PATIENCE,
+    raw_socket::{Heard, RawSocket},
 };
-
-use crate::eventually::PATIENCE;
-
-/// What came over the socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    /// A frame, and its bytes.
-    Frame(Frame, Bytes),
-    /// The end, with the close code if there was one.
-    Closed(Option<u16>),
-}
-
-/// A connection that says only what it is told to.
-#[derive(Debug)]
-pub struct PlainSocket {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl PlainSocket {
-    /// Opens a socket.
-    ///
-    /// # Panics
-    /// If there is none.
-    pub async fn open(request: impl IntoClientRequest + Unpin) -> Self {
-        let (socket, _) = connect_async_with_config(request, None, true).await.expect("the server takes the socket");
-        Self { socket }
-    }
-
-    /// Sends a message as it is. What the server closed meanwhile is heard later.
-    pub async fn say(&mut self, message: Message) {
-        // The server may have closed; whoever listens hears it.
-        let _ = self.socket.send(message).await;
-    }
-
-    /// Sends a frame.
-    pub async fn send(&mut self, frame: &Frame) {
-        self.say(Message::Binary(frame.encode().into())).await;
-    }
-
-    /// Waits for what comes next.
-    ///
-    /// # Panics
-    /// If nothing comes in time, or something that is no frame.
-    pub async fn hear(&mut self) -> Heard {
-        timeout(PATIENCE, self.hear_whenever()).await.expect("the server says something in time")
-    }
-
-    async fn hear_whenever(&mut self) -> Heard {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Binary(bytes))) => {
-                    return Heard::Frame(Frame::decode(&bytes).expect("the server sends frames"), bytes);
-                }
-                Some(Ok(Message::Close(close))) => return Heard::Closed(close.map(|close| close.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Heard::Closed(None),
-            }
-        }
-    }
-
-    /// Reads until the end and returns the close code.
-    pub async fn hear_close(&mut self) -> Option<u16> {
-        loop {
-            if let Heard::Closed(code) = self.hear().await {
-                return code;
-            }
-        }
-    }
-
-    /// Introduces itself and waits for the answer: the server's name and what it says about itself.
-    ///
-    /// # Panics
-    /// If the answer is another.
-    pub async fn join(&mut self, peer: &PeerId, taiwa: bool) -> (PeerId, PeerMetadata) {
-        self.send(&join_frame(peer, taiwa)).await;
-        match self.hear().await {
-            Heard::Frame(Frame::Peer { sender, metadata, .. }, _) => (sender, metadata),
-            other => panic!("the answer to join is peer, not {other:?}"),
-        }
-    }
-}
-
-/// A join frame.
-pub fn join_frame(peer: &PeerId, taiwa: bool) -> Frame {
-    let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa };
-    Frame::Join { sender: peer.clone(), metadata, versions: vec!["1".to_owned()] }
-}
 
 /// A document as this client holds it.
 #[derive(Debug, Default)]
@@ -161,7 +75,7 @@ impl Held {
 #[derive(Debug)]
 pub struct PlainClient {
     /// The socket.
-    pub socket: PlainSocket,
+    pub socket: RawSocket,
     /// Its own name.
     pub peer: PeerId,
     /// The server's name.
@@ -184,14 +98,16 @@ pub struct PlainClient {
 
 impl PlainClient {
     /// Connects and introduces itself.
+    ///
+    /// # Panics
+    /// If the server refuses either.
     pub async fn connect(request: impl IntoClientRequest + Unpin, peer: &str, taiwa: bool) -> Self {
-        let peer = PeerId::new(peer).expect("a peer id");
-        let mut socket = PlainSocket::open(request).await;
-        let (server, _) = socket.join(&peer, taiwa).await;
+        let mut socket = RawSocket::open_by(request, peer).await.expect("the server takes the socket");
+        socket.introduce(taiwa).await.expect("the answer to join is peer");
         Self {
+            peer: socket.me.clone(),
+            server: socket.server.clone(),
             socket,
-            peer,
-            server,
             documents: HashMap::new(),
             ephemerals: Vec::new(),
             news: Vec::new(),
@@ -248,15 +164,20 @@ impl PlainClient {
                 } else {
                     Frame::Sync { sender, target, document, data }
                 };
-                self.socket.send(&frame).await;
+                self.say(&frame).await;
             }
         }
+    }
+
+    /// Says a frame. What the server closed meanwhile is heard later.
+    pub async fn say(&mut self, frame: &Frame) {
+        let _ = self.socket.say(frame).await;
     }
 
     /// Sends an ephemeral message under any name.
     pub async fn broadcast(&mut self, sender: &PeerId, document: DocumentId, count: u64, data: Vec<u8>) {
         let (sender, target, session) = (sender.clone(), self.server.clone(), "session".to_owned());
-        self.socket.send(&Frame::Ephemeral { sender, target, document, session, count, data: data.into() }).await;
+        self.say(&Frame::Ephemeral { sender, target, document, session, count, data: data.into() }).await;
     }
 
     /// Takes in the next thing the server says.
@@ -279,7 +200,7 @@ impl PlainClient {
             }
             assert!(self.closed.is_none(), "closed with {:?} {:?} before: {what}", self.closed, self.complaints);
             assert!(started.elapsed() < PATIENCE, "not in time: {what}");
-            match timeout(Duration::from_secs(1), self.socket.hear_whenever()).await {
+            match timeout(Duration::from_secs(1), self.socket.next()).await {
                 Ok(heard) => self.take(&heard),
                 // Conditions may also look elsewhere than at this socket.
                 Err(_) => continue,
@@ -302,7 +223,7 @@ impl PlainClient {
         self.ask(marker).await;
         loop {
             match self.listen().await {
-                Heard::Frame(Frame::DocUnavailable { document, .. }, _) if document == marker => return,
+                Heard::Frame(Frame::DocUnavailable { document, .. }) if document == marker => return,
                 Heard::Closed(code) => panic!("closed with {code:?} instead of an answer"),
                 Heard::Frame(..) => {}
             }
@@ -314,20 +235,21 @@ impl PlainClient {
         let mut state = State::new();
         let message = AutoCommit::new().sync().generate_sync_message(&mut state).expect("the first message");
         let (sender, target, data) = (self.peer.clone(), self.server.clone(), Bytes::from(message.encode()));
-        self.socket.send(&Frame::Request { sender, target, document, data }).await;
+        self.say(&Frame::Request { sender, target, document, data }).await;
     }
 
     fn take(&mut self, heard: &Heard) {
-        let (frame, bytes) = match heard {
+        let frame = match heard {
             Heard::Closed(code) => {
                 self.closed = Some(*code);
                 return;
             }
-            Heard::Frame(frame, bytes) => (frame, bytes),
+            Heard::Frame(Frame::Unknown) => panic!("the server sends frames, not {:?}", self.socket.heard),
+            Heard::Frame(frame) => frame,
         };
         match frame {
             Frame::Sync { document, data, .. } | Frame::Request { document, data, .. } => {
-                *self.heard_bytes.entry(*document).or_default() += bytes.len();
+                *self.heard_bytes.entry(*document).or_default() += self.socket.heard.len();
                 if let Some(held) = self.documents.get_mut(document) {
                     let message = SyncMessage::decode(data).expect("the server sends sync messages");
                     let applied = held.doc.sync().receive_sync_message(&mut held.state, message);

@@ -17,8 +17,8 @@ use taiwa_shared::{
 };
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, protocol::WebSocketConfig},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, client::IntoClientRequest},
 };
 
 use crate::eventually::PATIENCE;
@@ -33,12 +33,21 @@ pub enum Heard {
 }
 
 /// An open socket.
+#[derive(Debug)]
 pub struct RawSocket {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// What this client calls itself.
     pub me: PeerId,
     /// What the server calls itself; the client's own name until it has joined.
     pub server: PeerId,
+    /// The bytes of the frame that was heard last.
+    pub heard: Bytes,
+}
+
+/// A join frame.
+pub fn join_frame(peer: &PeerId, taiwa: bool) -> Frame {
+    let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa };
+    Frame::Join { sender: peer.clone(), metadata, versions: vec![PROTOCOL_VERSION.to_owned()] }
 }
 
 impl RawSocket {
@@ -49,12 +58,17 @@ impl RawSocket {
     pub async fn open(address: SocketAddr, token: &str, name: &str) -> Result<Self> {
         let mut request = format!("ws://{address}/v1/sync").into_client_request()?;
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default();
-        let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
+        Self::open_by(request, name).await
+    }
+
+    /// Opens a socket by any request and says nothing.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn open_by(request: impl IntoClientRequest + Unpin, name: &str) -> Result<Self> {
+        let (socket, _) = connect_async_with_config(request, None, true).await?;
         let me = PeerId::new(name).context("a short name")?;
-        Ok(Self { socket, server: me.clone(), me })
+        Ok(Self { socket, server: me.clone(), me, heard: Bytes::new() })
     }
 
     /// Opens a socket and introduces itself as a stock client does.
@@ -63,16 +77,23 @@ impl RawSocket {
     /// If the server refuses either.
     pub async fn join(address: SocketAddr, token: &str, name: &str) -> Result<Self> {
         let mut socket = Self::open(address, token, name).await?;
-        let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa: false };
-        let versions = vec![PROTOCOL_VERSION.to_owned()];
-        socket.say(&Frame::Join { sender: socket.me.clone(), metadata, versions }).await?;
-        let heard = socket.hear().await;
+        socket.introduce(false).await?;
+        Ok(socket)
+    }
+
+    /// Introduces itself, as one of taiwa's own peers or as a stock client, and waits for the answer.
+    ///
+    /// # Errors
+    /// If the answer is another.
+    pub async fn introduce(&mut self, taiwa: bool) -> Result<()> {
+        self.say(&join_frame(&self.me, taiwa)).await?;
+        let heard = self.hear().await;
         let Heard::Frame(Frame::Peer { sender, target, .. }) = heard else {
             anyhow::bail!("instead of a peer frame came {heard:?}");
         };
-        ensure!(target == socket.me, "the server answers {target:?}");
-        socket.server = sender;
-        Ok(socket)
+        ensure!(target == self.me, "the server answers {target:?}");
+        self.server = sender;
+        Ok(())
     }
 
     /// Asks for a document as a stock client does that has nothing of it.
@@ -99,7 +120,15 @@ impl RawSocket {
     /// # Errors
     /// If the connection is over.
     pub async fn say_bytes(&mut self, bytes: impl Into<Bytes>) -> Result<()> {
-        Ok(self.socket.send(Message::Binary(bytes.into())).await?)
+        self.say_message(Message::Binary(bytes.into())).await
+    }
+
+    /// Says any message.
+    ///
+    /// # Errors
+    /// If the connection is over.
+    pub async fn say_message(&mut self, message: Message) -> Result<()> {
+        Ok(self.socket.send(message).await?)
     }
 
     /// Says a text message, which the protocol does not have.
@@ -107,7 +136,7 @@ impl RawSocket {
     /// # Errors
     /// If the connection is over.
     pub async fn say_text(&mut self, text: &str) -> Result<()> {
-        Ok(self.socket.send(Message::Text(text.into())).await?)
+        self.say_message(Message::Text(text.into())).await
     }
 
     /// The next thing from the server.
@@ -143,7 +172,9 @@ impl RawSocket {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Binary(bytes))) => {
-                    return Heard::Frame(Frame::decode(&bytes).unwrap_or(Frame::Unknown));
+                    let frame = Frame::decode(&bytes).unwrap_or(Frame::Unknown);
+                    self.heard = bytes;
+                    return Heard::Frame(frame);
                 }
                 Some(Ok(Message::Close(frame))) => return Heard::Closed(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}

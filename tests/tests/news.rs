@@ -77,7 +77,7 @@ async fn renew(world: &World, client: &mut PlainClient, login: &mut LoginRespons
     login.tokens = refreshed(world, login).await;
     let (sender, target) = (client.peer.clone(), client.server.clone());
     let access_token = RenewalToken::new(login.tokens.access_token.expose().to_owned());
-    client.socket.send(&Frame::Renew { sender, target, access_token }).await;
+    client.say(&Frame::Renew { sender, target, access_token }).await;
     client.settle().await;
 }
 
@@ -103,7 +103,7 @@ async fn a_story(mut world: World) {
     renew(&world, &mut phone, &mut phone_login).await;
     renew(&world, &mut plain, &mut plain_login).await;
     world.clock().advance(2 * MINUTE);
-    assert_eq!(forgetful.socket.hear_close().await, Some(4401), "the control: without renewal the socket is closed");
+    assert_eq!(forgetful.socket.until_closed().await, Some(4401), "the control: without renewal the socket is closed");
     phone.settle().await;
     plain.settle().await;
 

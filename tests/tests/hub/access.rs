@@ -11,7 +11,10 @@ use taiwa_shared::{
     sync::wire::{Frame, RenewalToken},
     time::Clock,
 };
-use taiwa_tests::plain_client::{Heard, PlainClient, PlainSocket, join_frame};
+use taiwa_tests::{
+    plain_client::PlainClient,
+    raw_socket::{Heard, RawSocket, join_frame},
+};
 
 use super::house::{House, MANAGER, MEMBER, ORGANISATION, STRANGER, TOKEN_LIFE, patient};
 
@@ -53,8 +56,7 @@ async fn hear_about(client: &mut PlainClient, about: DocumentId) -> Bytes {
         match client.listen().await {
             Heard::Frame(
                 Frame::DocUnavailable { document, .. } | Frame::Sync { document, .. } | Frame::Request { document, .. },
-                bytes,
-            ) if document == about => return bytes,
+            ) if document == about => return client.socket.heard.clone(),
             Heard::Frame(..) => {}
             Heard::Closed(code) => panic!("closed with {code:?}"),
         }
@@ -189,7 +191,7 @@ async fn a_forged_author_is_refused_and_an_actor_without_one_is_bound() {
     forger.held(memo).doc.set_author(Some(Author::from(MEMBER.as_bytes().to_vec())));
     forger.held(memo).type_text("私が言いました");
     forger.flush().await;
-    assert_eq!(forger.socket.hear_close().await, Some(4400));
+    assert_eq!(forger.socket.until_closed().await, Some(4400));
 
     // A change in the name of the member's actor is no better.
     let mut stolen = house.client(MANAGER, "thief").await;
@@ -224,15 +226,15 @@ async fn an_expired_token_closes_the_socket_unless_it_is_renewed() {
     for client in [&mut renewing, &mut borrower] {
         let (sender, target) = (client.peer.clone(), client.server.clone());
         let access_token = RenewalToken::new(token.clone());
-        client.socket.send(&Frame::Renew { sender, target, access_token }).await;
+        client.say(&Frame::Renew { sender, target, access_token }).await;
         client.settle().await;
     }
     house.clock.advance(TOKEN_LIFE);
-    assert_eq!(forgetful.socket.hear_close().await, Some(4401));
-    assert_eq!(borrower.socket.hear_close().await, Some(4401), "somebody else's token renews nothing");
+    assert_eq!(forgetful.socket.until_closed().await, Some(4401));
+    assert_eq!(borrower.socket.until_closed().await, Some(4401), "somebody else's token renews nothing");
     renewing.settle().await;
     house.clock.advance(TOKEN_LIFE);
-    assert_eq!(renewing.socket.hear_close().await, Some(4401));
+    assert_eq!(renewing.socket.until_closed().await, Some(4401));
     house.hub.stop().await;
 }
 
@@ -243,16 +245,16 @@ async fn an_ended_sign_in_closes_its_sockets() {
     let mut revoked = PlainClient::connect(url, "revoked", false).await;
     let mut other = house.client(MEMBER, "other").await;
     house.bus.publish(News::Revoked { device: principal.device });
-    assert_eq!(revoked.socket.hear_close().await, Some(4403));
+    assert_eq!(revoked.socket.until_closed().await, Some(4403));
     other.settle().await;
 
     // By another process, which has no bus to say so: the records tell.
     let mut gone = house.client(MANAGER, "gone").await;
     house.let_go(MANAGER).await;
-    assert_eq!(gone.socket.hear_close().await, Some(4403));
+    assert_eq!(gone.socket.until_closed().await, Some(4403));
     other.settle().await;
-    let mut late = PlainSocket::open(house.sign_in(MANAGER).await.1).await;
-    late.send(&join_frame(&gone.peer, false)).await;
-    assert_eq!(late.hear_close().await, Some(4403), "a sign-in that ended before the socket opened");
+    let mut late = RawSocket::open_by(house.sign_in(MANAGER).await.1, "attacker").await.unwrap();
+    late.say(&join_frame(&gone.peer, false)).await.unwrap();
+    assert_eq!(late.until_closed().await, Some(4403), "a sign-in that ended before the socket opened");
     house.hub.stop().await;
 }

@@ -64,7 +64,7 @@ async fn a_store_that_fails_acknowledges_nothing_and_loses_nothing() {
         assert_eq!(member.held(memo).told_heads(), told, "acknowledged though it was not stored");
     }
     assert_eq!(member.closed, Some(Some(1013)));
-    assert_eq!(manager.socket.hear_close().await, Some(1013), "the others start afresh as well");
+    assert_eq!(manager.socket.until_closed().await, Some(1013), "the others start afresh as well");
     assert_eq!(house.rows(memo).await, rows);
 
     sqlx::query("drop trigger refuse").execute(&mut sql).await.unwrap();

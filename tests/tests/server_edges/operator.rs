@@ -52,7 +52,7 @@ async fn an_operator_ends_somebodys_access_and_a_running_server_feels_it() {
     let said = run(deactivate).await.0;
     let said = String::from_utf8(said.stdout).unwrap();
     assert_eq!(said, "佐藤 花子 has no access any more: 1 sign-in ended, 1 invitation void, 1 pair closed\n");
-    assert_eq!(client.socket.hear_close().await, Some(4403));
+    assert_eq!(client.socket.until_closed().await, Some(4403));
 
     let rest = running.rest();
     assert_problem(&with_token.get("/v1/records").await.unwrap(), 401, "token_invalid", "");
