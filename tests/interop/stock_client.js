@@ -1,14 +1,11 @@
-// A stock @automerge/automerge-repo client, driven by one JSON command per line on stdin; answers one line each.
+// A stock @automerge/automerge-repo client, driven by lines as in documents.js, and by { "do": "connect" | "disconnect" }.
 // Only the adapter is ours: it fetches a new one-use socket ticket before every connection.
 //
 //   node stock_client.js <server, e.g. http://127.0.0.1:8080> <access token>
-//
-// { "do": "connect" | "disconnect" | "text" | "heads" | "stop" }, { "do": "find", "document": "<Base58 with check>" },
-// { "do": "splice", "at": 0, "delete": 0, "insert": "…" }   (indices count UTF-16 units)
 
-import { createInterface } from "node:readline";
-import { Repo, splice } from "@automerge/automerge-repo";
+import { Repo } from "@automerge/automerge-repo";
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket";
+import { answerLines, documentsOf } from "./documents.js";
 
 const [server, accessToken] = process.argv.slice(2);
 const socketUrl = `${server.replace(/^http/, "ws")}/v1/sync`;
@@ -55,34 +52,10 @@ class TicketAdapter extends WebSocketClientAdapter {
 // The stock adapter throws socket errors other than ECONNREFUSED out of its event handler; it reconnects all the same.
 process.on("uncaughtException", (error) => console.error(error.message));
 
-const adapter = new TicketAdapter(socketUrl, 500);
+const adapter = new TicketAdapter(socketUrl, 100);
 const repo = new Repo({ network: [adapter] });
-let handle;
-
-const text = () => ({ text: handle.doc().body });
-const commands = {
+await answerLines({
+  ...documentsOf(repo),
   connect: () => adapter.resume(),
   disconnect: () => adapter.pause(),
-  find: async ({ document }) => {
-    handle = await repo.find(`automerge:${document}`);
-    await handle.whenReady();
-    return text();
-  },
-  splice: ({ at, delete: count, insert }) => {
-    handle.change((memo) => splice(memo, ["body"], at, count, insert));
-    return text();
-  },
-  text,
-  heads: () => ({ heads: handle.heads() }),
-  stop: () => process.exit(0),
-};
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  try {
-    console.log(JSON.stringify({ done: command.do, ...(await commands[command.do](command)) }));
-  } catch (error) {
-    console.log(JSON.stringify({ failed: command.do, why: String(error) }));
-  }
-}
-process.exit(0);
+});

@@ -3,8 +3,8 @@
 //! Map: [`world`] a server with a small [`company`], where most tests begin, and its [`phone`]s; [`process`] the server
 //! as a process that can be killed; [`link`] a line that delays, loses and is cut; [`relay`] one that answers in the
 //! server's place; [`impostor`] a server in between that says anything; [`tls`] a certificate authority and a
-//! terminator; [`rest`], [`plain_client`], [`raw_socket`], [`oracle`], [`stock_client`] clients that are no phones,
-//! [`forger`] what hostile ones say; [`fuzz`] what must hold for any bytes; [`inspect`] what a store really holds;
+//! terminator; [`rest`], [`plain_client`], [`raw_socket`], [`oracle`] clients that are no phones, [`interop`]
+//! clients and servers of others, [`forger`] what hostile ones say; [`fuzz`] what must hold for any bytes; [`inspect`] what a store really holds;
 //! [`postgres`] a private server of that; [`clock`] a time that tests move; [`eventually`] waiting for a condition;
 //! [`seed`] randomness that can be repeated; [`turn`] heavy tests one after another; [`skip`] saying loudly that a tool
 //! is missing; [`demo`] the story. Knows nothing of private modules.
@@ -17,6 +17,7 @@ pub mod forger;
 pub mod fuzz;
 pub mod impostor;
 pub mod inspect;
+pub mod interop;
 pub mod link;
 pub mod oracle;
 pub mod phone;
@@ -28,7 +29,6 @@ pub mod relay;
 pub mod rest;
 pub mod seed;
 pub mod skip;
-pub mod stock_client;
 pub mod tls;
 pub mod turn;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use taiwa_tests::{skip::skip, stock_client::interop_folder};
+use taiwa_tests::{interop::interop_folder, skip::skip};
 
 #[test]
 fn javascript_builds_the_same_genesis_of_every_kind() {

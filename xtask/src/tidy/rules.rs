@@ -131,6 +131,7 @@ pub(super) const DOORS: &[Door] = &[
         files: &["server/src/http/", "shared/src/ids", "shared/src/time", "shared/src/domain/", "shared/src/protocol/"],
     },
     Door { krate: "utoipa_axum", files: &["server/src/http/"] },
+    Door { krate: "samod", files: &["tests/src/"] },
     Door { krate: "syn", files: &["xtask/src/tidy/"] },
 ];
 
