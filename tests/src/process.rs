@@ -235,7 +235,8 @@ impl ServerProcess {
         Ok(())
     }
 
-    fn log_file(&self) -> PathBuf {
+    /// The file that it logs to.
+    pub fn log_file(&self) -> PathBuf {
         self.folder.join("server.log")
     }
 

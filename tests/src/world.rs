@@ -89,6 +89,16 @@ impl World {
         empty.with(Host::Process(server))
     }
 
+    /// [`World::open_as_process`] with the server's data in this folder.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn open_as_process_in(test: &str, folder: TempDir) -> Self {
+        let empty = Self::in_folder(test, folder).await.expect("the company is imported");
+        let server = ServerProcess::start(empty.folder.path()).await.expect("the server starts");
+        empty.with(Host::Process(server))
+    }
+
     /// [`World::open_as_process`] with a server that logs this, as in `TAIWA_LOG_FILTER`.
     ///
     /// # Panics
@@ -159,6 +169,14 @@ impl World {
     /// If it is no process of its own.
     pub fn server_log(&mut self) -> String {
         self.process().log()
+    }
+
+    /// Where a server that is a process logs.
+    ///
+    /// # Panics
+    /// If it is no process of its own.
+    pub fn server_log_file(&mut self) -> PathBuf {
+        self.process().log_file()
     }
 
     fn process(&mut self) -> &mut ServerProcess {

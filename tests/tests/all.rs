@@ -14,6 +14,7 @@ mod corpus;
 mod damaged_files;
 mod devices;
 mod encrypted;
+mod faults;
 mod genesis;
 mod hostile;
 mod hub;

@@ -22,7 +22,8 @@ use taiwa_tests::{
     world::{World, invitation_in},
 };
 
-const ROUNDS: u64 = 20;
+use crate::killed_server;
+
 /// What a round must have acknowledged before the kill.
 const ACKNOWLEDGED: u64 = 200;
 /// Edits given to the phone ahead of its word that they are saved.
@@ -124,7 +125,7 @@ pub(crate) async fn contents(folder: &Path, owner: &Phone) -> Contents {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_saved_is_lost_when_a_phone_is_killed_twenty_times() {
+async fn nothing_saved_is_lost_when_a_phone_is_killed_again_and_again() {
     let _turn = my_turn().await;
     let world = World::open("killed phone").await;
     let mut random = world.seed().generator("kills");
@@ -140,7 +141,8 @@ async fn nothing_saved_is_lost_when_a_phone_is_killed_twenty_times() {
     let mut invitation = Some(invitation_in(&link).unwrap());
     let mut unacknowledged_in_any_round = 0;
 
-    for round in 1..=ROUNDS {
+    let rounds = killed_server::rounds() as u64;
+    for round in 1..=rounds {
         let started = Instant::now();
         let meeting = meetings[usize::try_from(round).unwrap() % meetings.len()];
         let document = tablet.memo_document(meeting).await;
@@ -205,7 +207,7 @@ async fn nothing_saved_is_lost_when_a_phone_is_killed_twenty_times() {
         let contents = manager.contents().await;
         let histories: Vec<_> = contents.documents().map(|document| contents.history_of(document)).collect();
         let has = |round| histories.iter().any(|history| history.contains(&mark(round, ACKNOWLEDGED)));
-        (1..=ROUNDS).all(has).then_some(())
+        (1..=rounds).all(has).then_some(())
     })
     .await;
 }

@@ -23,6 +23,9 @@ struct Totals {
     skipped: Vec<String>,
 }
 
+/// Kills of a long run.
+const LONG_KILLS: &str = "2000";
+
 /// Tests print this when a tool they need is missing.
 const SKIPPED_MARK: &str = "SKIPPED:";
 
@@ -44,18 +47,21 @@ fn beside_this_program(name: &str) -> Result<PathBuf> {
 }
 
 /// Runs every test of the workspace and prints one closing line over all of them.
-pub(crate) fn test(root: &Path) -> Result<()> {
+pub(crate) fn test(root: &Path, long: bool) -> Result<()> {
     let mut totals = Totals::default();
-    let result = run_tests(root, &mut totals);
+    let result = run_tests(root, long, &mut totals);
     println!("{}", totals.summary());
     result
 }
 
-fn run_tests(root: &Path, totals: &mut Totals) -> Result<()> {
+fn run_tests(root: &Path, long: bool, totals: &mut Totals) -> Result<()> {
     run(cargo(root).args(["build", "--package", "taiwa-server", "--package", "taiwa-tests", "--bins"]))?;
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--nocapture"]);
     println!("$ cargo test --workspace --no-fail-fast -- --nocapture");
+    if long {
+        command.env("TAIWA_KILLS", LONG_KILLS);
+    }
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo test")?;
     let output = child.stdout.take().context("read the output of cargo test")?;
     for line in BufReader::new(output).split(b'\n') {
@@ -125,7 +131,7 @@ pub(crate) fn ci(root: &Path) -> Result<()> {
         });
     let mut totals = Totals::default();
     if checked {
-        steps.run("test", || run_tests(root, &mut totals));
+        steps.run("test", || run_tests(root, false, &mut totals));
     }
     for (name, seconds) in &steps.seconds {
         println!("{name}: {seconds} s");

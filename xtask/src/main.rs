@@ -31,7 +31,11 @@ enum Chore {
         seed: u64,
     },
     /// Runs every test; says loudly what is skipped for want of PostgreSQL or Node.
-    Test,
+    Test {
+        /// Kills server and phone 2,000 times instead of 50.
+        #[arg(long)]
+        long: bool,
+    },
     /// What CI runs: formatting, lints, documentation, tidy, tests; prints the seconds of each step.
     Ci,
     /// Runs the fuzz targets with libFuzzer; needs a nightly compiler and cargo-fuzz.
@@ -55,7 +59,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Demo { once, seed } => chores::demo(&root(), once, seed),
-        Chore::Test => chores::test(&root()),
+        Chore::Test { long } => chores::test(&root(), long),
         Chore::Ci => chores::ci(&root()),
         Chore::Fuzz { minutes, target, keep } => fuzz::fuzz(&root(), minutes, target.as_deref(), keep),
         Chore::Openapi => chores::openapi(&root()),

@@ -2,14 +2,14 @@
 //!
 //! Called by the session. A damaged or foreign file is never overwritten.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::ready, path::Path, sync::Arc, time::Duration};
 
 use super::{
     Inner, Store, StoreError, place,
     seal::{Place, Sealer, VaultKey},
 };
 use sqlx::{
-    SqlitePool,
+    Connection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -43,7 +43,12 @@ impl Store {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("temp_store", "memory");
         let failed = |e| StoreError::of(path, e);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        // On a full disk SQLite ends a transaction by itself, rolling it back fails for that reason, and the pool would go
+        // on counting it: such a connection could never begin another, so it is replaced.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(!connection.is_in_transaction()))));
+        let write = writer.connect_with(options.clone()).await.map_err(failed)?;
         let opened = prepare(path, &write, &sealer, is_new).await;
         if let Err(error) = opened {
             write.close().await;

@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    future::ready,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     str::FromStr,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection,
+    Connection, PgConnection, SqliteConnection,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -240,6 +241,7 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(is_free(connection)))))
     };
     let write = one().connect_with(options.clone()).await.map_err(classify)?;
     let verdict: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&write).await.map_err(classify)?;
@@ -258,6 +260,12 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
         .await
         .map_err(classify)?;
     Ok(Db::Sqlite { path: path.to_owned(), write, read, checkpoint })
+}
+
+/// Whether a connection that comes back is in no transaction. On a full disk SQLite ends one by itself, rolling it back
+/// fails for that reason, and the pool would go on counting it: the connection could never begin another.
+fn is_free(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
 }
 
 /// The connections that would write are never opened.

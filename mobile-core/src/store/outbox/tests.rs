@@ -166,3 +166,20 @@ async fn a_damaged_state_of_a_command_does_not_keep_the_store_from_being_recover
     assert_eq!((recovered.unsent_kept, recovered.unsent_lost), (1, 0));
     assert_eq!(store.commands().await.unwrap()[0].state, CommandState::Waiting);
 }
+
+#[tokio::test]
+async fn a_disk_that_was_full_takes_commands_again_when_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("a.taiwa")).await;
+    let pages: i64 = sqlx::query_scalar("pragma page_count").fetch_one(&store.0.write).await.unwrap();
+    let limit = format!("pragma max_page_count = {pages}");
+    sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&store.0.write).await.unwrap();
+    let mut taken = 0;
+    while store.add_command(new(taken)).await.is_ok() {
+        taken += 1;
+    }
+    assert_eq!(store.waiting_commands().await.unwrap(), u32::from(taken), "the control: the disk was full");
+    sqlx::query("pragma max_page_count = 1000000").execute(&store.0.write).await.unwrap();
+    store.add_command(new(taken)).await.unwrap();
+    assert_eq!(store.waiting_commands().await.unwrap(), u32::from(taken) + 1);
+}
