@@ -100,7 +100,7 @@ impl Auth {
         let Identity { organisation, user, .. } = *identity;
         let ended = end_device(&self.store, organisation, user, device, self.clock.now()).await?;
         let counter = ended.ok_or(AuthError::UnknownDevice)?;
-        tracing::info!(target: "audit", { user.id = %user, device.id = %device }, "a sign-in was ended from another device");
+        tracing::info!(target: "taiwa::audit", { user.id = %user, device.id = %device }, "a sign-in was ended from another device");
         self.bus.publish(News::Revoked { device });
         self.bus.publish(News::Records { organisation, counter });
         Ok(())

@@ -158,7 +158,7 @@ impl Auth {
 
         let (user, role) = self.store.device(organisation, device).await?.ok_or(AuthError::CredentialsRefused)?;
         let organisation = self.store.organisation(organisation).await?.ok_or(AuthError::CredentialsRefused)?;
-        tracing::info!(target: "audit", { user.id = %user, device.id = %device }, "signed in");
+        tracing::info!(target: "taiwa::audit", { user.id = %user, device.id = %device }, "signed in");
         Ok(LoginResponse {
             user,
             organisation: organisation.id,

@@ -52,7 +52,7 @@ impl Auth {
             tx.revoke_device(token.organisation, token.device, now).await?;
             tx.commit().await?;
             tracing::warn!(
-                target: "audit", { user.id = %token.person, device.id = %token.device },
+                target: "taiwa::audit", { user.id = %token.person, device.id = %token.device },
                 "a refresh token was used after its successor: the sign-in was ended"
             );
             self.bus.publish(News::Revoked { device: token.device });
@@ -82,7 +82,7 @@ impl Auth {
         let mut tx = self.store.begin().await?;
         tx.revoke_device(identity.organisation, identity.device, self.clock.now()).await?;
         tx.commit().await?;
-        tracing::info!(target: "audit", { user.id = %identity.user, device.id = %identity.device }, "signed out");
+        tracing::info!(target: "taiwa::audit", { user.id = %identity.user, device.id = %identity.device }, "signed out");
         self.bus.publish(News::Revoked { device: identity.device });
         Ok(())
     }

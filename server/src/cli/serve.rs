@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     clock::SystemClock,
@@ -27,11 +28,18 @@ pub(super) async fn serve(config: Config) -> Result<()> {
 }
 
 /// What is logged holds no contents, addresses or names; `TAIWA_LOG_FILTER` sets levels, as in `info,taiwa_server=debug`.
+/// Libraries say at most what is worth knowing anyway, whatever the levels: below that, some write out what they carry.
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("TAIWA_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let levels = EnvFilter::try_from_env("TAIWA_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = match format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        LogFormat::Json => log.json().boxed(),
+    };
+    let discreet = filter_fn(|event| is_ours(event.target()) || *event.level() <= Level::INFO);
+    tracing_subscriber::registry().with(levels).with(log.with_filter(discreet)).init();
+}
+
+fn is_ours(target: &str) -> bool {
+    target.split("::").next().is_some_and(|krate| krate == "taiwa" || krate.starts_with("taiwa_"))
 }

@@ -130,7 +130,7 @@ pub(super) async fn import(
     }
     if let Some(counter) = imported.counter {
         let (added, removed) = (imported.difference.added.len(), imported.difference.removed.len());
-        tracing::info!(target: "audit", { user.id = %user, added, removed }, "people were imported");
+        tracing::info!(target: "taiwa::audit", { user.id = %user, added, removed }, "people were imported");
         app.bus.publish(News::Records { organisation, counter });
     }
     let applied = run == Run::Write;
