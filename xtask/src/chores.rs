@@ -55,7 +55,8 @@ pub(crate) fn test(root: &Path, long: bool) -> Result<()> {
 }
 
 fn run_tests(root: &Path, long: bool, totals: &mut Totals) -> Result<()> {
-    run(cargo(root).args(["build", "--package", "taiwa-server", "--package", "taiwa-tests", "--bins"]))?;
+    // With the tests, so that both commands ask for the same features and nothing is compiled twice.
+    run(cargo(root).args(["build", "--workspace", "--bins", "--tests"]))?;
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--nocapture"]);
     println!("$ cargo test --workspace --no-fail-fast -- --nocapture");
