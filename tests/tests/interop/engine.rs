@@ -116,12 +116,17 @@ async fn brings_back_what_a_server_forgot<H: Host>(mut before: H, mut after: H) 
     assert_eq!(opened(&mut ours, &mut before).await, "残る");
     before.splice(ours.document(), 0, 0, "彼方も").await.unwrap();
     settles(&mut ours, &mut before, "彼方も残る").await;
-    // The next one knows nothing of what the engine takes for shared.
+    // The next one knows nothing of what the engine takes for shared, and something that the engine does not know.
+    let mut other = engine(after.address(), "other");
+    other.insert(0, "別に").unwrap();
+    assert_eq!(opened(&mut other, &mut after).await, "別に");
     ours.lead_to(after.address());
     drop(before);
-    assert_eq!(opened(&mut ours, &mut after).await, "彼方も残る");
+    agree(&mut ours, &mut after).await;
+    let text = ours.text().unwrap();
+    assert!(["彼方も", "残る", "別に"].iter().all(|part| text.contains(part)), "nothing is lost: {text}");
     after.splice(ours.document(), 0, 0, "次に").await.unwrap();
-    settles(&mut ours, &mut after, "次に彼方も残る").await;
+    settles(&mut ours, &mut after, &format!("次に{text}")).await;
 }
 
 async fn javascript_server(test: &str) -> Option<JavaScriptServer> {
