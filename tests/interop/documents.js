@@ -2,11 +2,13 @@
 // automerge-repo writes their ids, in Base58 with check; indices count UTF-16 units; heads are hex.
 //
 // { "do": "find" | "text" | "heads" | "acknowledged" | "carets", "document": "…" }
-// { "do": "splice", "document": "…", "at": 0, "delete": 0, "insert": "…" }, { "do": "put", "document": "…", "key": "…", "value": "…" }
+// { "do": "splice", "document": "…", "at": 0, "delete": 0, "insert": "…" }, { "do": "put", "document": "…", "key": "…", "value": … }
+// { "do": "everything" | "json", "document": "…" }, { "do": "counter" | "increment", "document": "…", "key": "…", "value": 0 }
 // { "do": "show", "document": "…", "cursor": "<hex>", "typing": true }, { "do": "invent", "body": "…" }, { "do": "stop" }
 
 import { createInterface } from "node:readline";
 import { decodeHeads, splice } from "@automerge/automerge-repo";
+import { everything, json, putCounter } from "./everything.js";
 
 export function documentsOf(repo) {
   const handles = new Map();
@@ -58,6 +60,10 @@ export function documentsOf(repo) {
         root[key] = value;
       });
     },
+    everything: ({ document }) => everything(handles.get(document)),
+    json: ({ document }) => json(handles.get(document)),
+    counter: ({ document, key, value }) => putCounter(handles.get(document), key, value),
+    increment: ({ document, key, value }) => handles.get(document).change((root) => root[key].increment(value)),
     show: ({ document, cursor, typing }) => {
       handles.get(document).broadcast({ v: 1, cursor: Uint8Array.from(Buffer.from(cursor, "hex")), typing });
     },

@@ -3,6 +3,7 @@
 mod co_edit;
 mod cut_line;
 mod engine;
+mod everything;
 mod presence;
 mod read_only;
 mod unavailable;

@@ -132,6 +132,42 @@ impl JavaScriptClient {
         let server = format!("http://{address}");
         StockRepo::start(folder, "stock_client.js", &[&server, access_token]).map(Self)
     }
+
+    /// Makes each kind of edit that the library has, but marks, and returns how many changes the document has then.
+    ///
+    /// # Errors
+    /// If the client ended or refused.
+    pub async fn everything(&mut self, document: DocumentId) -> Result<u64> {
+        let answer = self.0.ask(json!({ "do": "everything", "document": document.to_base58check() })).await?;
+        answer["changes"].as_u64().context("the answer has a number")
+    }
+
+    /// Makes a key of the document a counter.
+    ///
+    /// # Errors
+    /// If the client ended or refused.
+    pub async fn put_counter(&mut self, document: DocumentId, key: &str, value: i64) -> Result<()> {
+        let document = document.to_base58check();
+        self.0.ask(json!({ "do": "counter", "document": document, "key": key, "value": value })).await.map(drop)
+    }
+
+    /// Counts on at a key of the document.
+    ///
+    /// # Errors
+    /// If the client ended or refused.
+    pub async fn increment(&mut self, document: DocumentId, key: &str, by: i64) -> Result<()> {
+        let document = document.to_base58check();
+        self.0.ask(json!({ "do": "increment", "document": document, "key": key, "value": by })).await.map(drop)
+    }
+
+    /// The whole document as JSON, and the conflicts at its key `put`.
+    ///
+    /// # Errors
+    /// If the client ended.
+    pub async fn json(&mut self, document: DocumentId) -> Result<String> {
+        let answer = self.0.ask(json!({ "do": "json", "document": document.to_base58check() })).await?;
+        Ok(answer["json"].as_str().context("the answer has JSON")?.to_owned())
+    }
 }
 
 impl Guest for JavaScriptClient {
