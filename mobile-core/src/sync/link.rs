@@ -362,6 +362,8 @@ impl Link {
             Closing::UpdateApp => return self.block(Connection::UpdateApp),
             Closing::StorageFailed => self.trouble = Some(Connection::StorageFailed),
             Closing::TokenExpired | Closing::Forbidden => self.freshness = Freshness::Renewed,
+            // The longest wait: what is sent before then is refused as well.
+            Closing::Later => self.failures = u32::MAX,
             Closing::Lost | Closing::Rejected | Closing::Full => {}
         }
         self.wait(now, rng);

@@ -79,6 +79,8 @@ pub(super) enum Closing {
     Rejected,
     /// What was sent is more than its document may have.
     Full,
+    /// The server takes no more from this person for now.
+    Later,
     /// No protocol version in common.
     UpdateApp,
     /// The phone's own store failed.

@@ -11,7 +11,7 @@ use taiwa_shared::{
     protocol::login::Secret,
     sync::{
         limits::MAX_FRAME_BYTES,
-        rejection::{CLOSE_BAD_DATA, CLOSE_DOCUMENT_FULL},
+        rejection::{CLOSE_BAD_DATA, CLOSE_DOCUMENT_FULL, CLOSE_OVER_QUOTA},
     },
 };
 use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
@@ -165,6 +165,7 @@ fn closing_of(frame: Option<&CloseFrame>) -> Closing {
         Some(CLOSE_TOKEN_EXPIRED) => Closing::TokenExpired,
         Some(CLOSE_FORBIDDEN) => Closing::Forbidden,
         Some(CLOSE_DOCUMENT_FULL) => Closing::Full,
+        Some(CLOSE_OVER_QUOTA) => Closing::Later,
         Some(code) if CLOSE_REJECTED.contains(&code) => Closing::Rejected,
         _ => Closing::Lost,
     }

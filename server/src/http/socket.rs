@@ -55,7 +55,8 @@ pub(super) async fn ticket(State(app): State<App>, person: SignedIn) -> Result<J
 /// Close codes: `1000` goodbye; `1001` no answer to pings; `1011` a fault of the server: reconnect; `1012` the server
 /// restarts: reconnect; `1013` what was sent could not be stored: reconnect and send it again; `4400` what was sent is
 /// no valid frame or change; `4401` the token expired: refresh it and reconnect; `4403` the sign-in was ended; `4409`
-/// the peer connected again, or has too much open: reconnect; `4413` the document is full.
+/// the peer connected again, or has too much open: reconnect; `4413` the document is full; `4429` more than one person
+/// may send in a day: keep it and try again later.
 #[utoipa::path(
     get, path = "/v1/sync", tag = "sync", operation_id = "open_socket", security(("bearer" = []), ("ticket" = [])),
     responses(

@@ -16,14 +16,16 @@ use taiwa_shared::{
     ids::DocumentId,
     sync::{
         document::{Authors, PeerAccess, PeerRole},
-        rejection::Rejection,
+        rejection::{CLOSE_OVER_QUOTA, Rejection},
         wire::{Frame, PeerId},
     },
     time::Timestamp,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, access::OrganisationAccess, document::OpenDocument, outbox::Outbox, state::SessionKey};
+use super::{
+    Shared, access::OrganisationAccess, document::OpenDocument, outbox::Outbox, quota::Quota, state::SessionKey,
+};
 use crate::records::access::{DocumentGrant, Principal, document_grant};
 
 /// Why a connection is closed.
@@ -77,6 +79,10 @@ impl Closing {
     pub(super) fn too_many_documents() -> Self {
         Self::new(4409, "too many documents on one connection: reconnect")
     }
+    /// The person has sent more than one may in a day.
+    pub(super) fn over_quota() -> Self {
+        Self::new(CLOSE_OVER_QUOTA, "too much for one day from one person: try again later")
+    }
     /// No answer to pings, or a message that was not taken for too long.
     pub(super) fn dead() -> Self {
         Self::new(1001, "no answer")
@@ -128,6 +134,7 @@ pub(super) struct Connection {
     pub(super) principal: Principal,
     pub(super) outbox: Outbox,
     pub(super) organisation_access: Arc<OrganisationAccess>,
+    pub(super) quota: Arc<Quota>,
     /// Pings since the client was last heard of.
     pub(super) unanswered_pings: AtomicU8,
     expires: AtomicI64,
@@ -138,12 +145,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: u64, principal: Principal, organisation_access: Arc<OrganisationAccess>) -> Self {
+    pub(super) fn new(
+        id: u64,
+        principal: Principal,
+        organisation_access: Arc<OrganisationAccess>,
+        quota: Arc<Quota>,
+    ) -> Self {
         Self {
             id,
             principal,
             outbox: Outbox::default(),
             organisation_access,
+            quota,
             unanswered_pings: AtomicU8::new(0),
             expires: AtomicI64::new(principal.expires.as_millis()),
             peer: OnceLock::new(),

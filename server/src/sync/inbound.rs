@@ -7,7 +7,6 @@ use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
-    time::Instant,
 };
 
 use axum::extract::ws::Message;
@@ -27,6 +26,7 @@ use super::{
     connection::{Closing, Connection, Standing},
     document::OpenDocument,
     outbox::Ephemeral,
+    quota::{Bucket, REFUSED_MESSAGE},
     state::{Received, SessionKey},
 };
 
@@ -64,8 +64,17 @@ pub(super) async fn run(
     connection: Arc<Connection>,
     messages: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
 ) -> Closing {
-    let mut allowance = Allowance::new(hub.limits.ephemerals_per_second);
+    let per_second = f64::from(hub.limits.ephemerals_per_second);
+    let mut ephemerals = Bucket::new(per_second, per_second);
     loop {
+        // Not so long that pings go unanswered; whoever made more work than that waits again after the next message.
+        let pause = connection.quota.pause().min(hub.limits.ping_interval);
+        if !pause.is_zero() {
+            tokio::select! {
+                () = hub.stopping.cancelled() => return std::future::pending().await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
         let message = tokio::select! {
             biased;
             // What comes after this is sent again to the next server.
@@ -76,7 +85,7 @@ pub(super) async fn run(
         let taken = match message {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             message => match decode(message) {
-                Ok(Some(frame)) => take(&hub, &connection, frame, &mut allowance).await,
+                Ok(Some(frame)) => take(&hub, &connection, frame, &mut ephemerals).await,
                 Ok(None) => Err(Closing::gone()),
                 Err(closing) => Err(closing),
             },
@@ -127,7 +136,7 @@ async fn take(
     hub: &Arc<Shared>,
     connection: &Arc<Connection>,
     frame: Frame,
-    allowance: &mut Allowance,
+    ephemerals: &mut Bucket,
 ) -> Result<(), Closing> {
     match frame {
         Frame::Sync { sender, document, data, .. } => {
@@ -140,7 +149,7 @@ async fn take(
         }
         Frame::Ephemeral { sender, document, session, count, data, .. } => {
             // Stock clients send other people's messages back to us: not an attack, and not to be forwarded.
-            if connection.peer() != Some(&sender) || data.len() > hub.limits.ephemeral_bytes || !allowance.take() {
+            if connection.peer() != Some(&sender) || data.len() > hub.limits.ephemeral_bytes || !ephemerals.take(1.0) {
                 return Ok(());
             }
             forward(hub, connection, document, Ephemeral { sender, session, count, data }).await
@@ -188,11 +197,11 @@ async fn receive(
     // Retired under us: everybody on it reconnects. What a reader sends as changes is not even weighed.
     let takes_changes = hub.enter(&open, |state| state.sync.takes_changes(key)).map_err(|_| Closing::fault())?;
     let received = if takes_changes && weigh(&data) > INLINE_WEIGHT {
-        let (hub, open) = (Arc::clone(hub), Arc::clone(&open));
-        let work = tokio::task::spawn_blocking(move || stage(&hub, &open, key, kind, &data));
+        let (hub, connection, open) = (Arc::clone(hub), Arc::clone(connection), Arc::clone(&open));
+        let work = tokio::task::spawn_blocking(move || stage(&hub, &connection, &open, key, kind, &data));
         work.await.map_err(|_| Closing::fault())?
     } else {
-        stage(hub, &open, key, kind, &data)
+        stage(hub, connection, &open, key, kind, &data)
     };
     match received {
         Ok(answer) => {
@@ -215,15 +224,24 @@ async fn receive(
 /// step, which costs little, holds the document up.
 fn stage(
     hub: &Shared,
+    connection: &Connection,
     open: &Arc<OpenDocument>,
     key: SessionKey,
     kind: SyncKind,
     data: &[u8],
 ) -> Result<bool, Closing> {
-    let message = catch_unwind(AssertUnwindSafe(|| inspect(hub, open, key, kind, data))).map_err(|_| {
-        tracing::error!(document.id = %open.id, "inspecting a message panicked");
-        Closing::fault()
-    })??;
+    let inspected = catch_unwind(AssertUnwindSafe(|| inspect(hub, connection, open, key, kind, data)));
+    let message = inspected
+        .unwrap_or_else(|_| {
+            tracing::error!(document.id = %open.id, "inspecting a message panicked");
+            Err(Closing::fault())
+        })
+        .inspect_err(|_| connection.quota.spend(REFUSED_MESSAGE))?;
+    let (changes, bytes) = message.size();
+    // After a restore everybody brings back what they have.
+    if changes > 0 && !hub.takes_relayed() && !connection.quota.take_bytes(bytes, &hub.limits, hub.clock.now()) {
+        return Err(Closing::over_quota());
+    }
     let entered = hub.enter(open, |state| {
         let received = state.receive(key, message, &hub.limits)?;
         let is_new = received.staged.is_some() && state.enqueue();
@@ -234,7 +252,10 @@ fn stage(
     });
     match entered {
         Ok(Ok(Received { answer, .. })) => Ok(answer),
-        Ok(Err(rejection)) => Err(hub.refuse(&rejection)),
+        Ok(Err(rejection)) => {
+            connection.quota.spend(REFUSED_MESSAGE);
+            Err(hub.refuse(&rejection))
+        }
         // Retired under us: everybody on it reconnects.
         Err(_) => Err(Closing::fault()),
     }
@@ -242,6 +263,7 @@ fn stage(
 
 fn inspect<'a>(
     hub: &Shared,
+    connection: &Connection,
     open: &Arc<OpenDocument>,
     key: SessionKey,
     kind: SyncKind,
@@ -252,6 +274,7 @@ fn inspect<'a>(
     let rejected = |rejection: Rejection| hub.refuse(&rejection);
     let takes_changes = hub.enter(open, |state| state.sync.takes_changes(key)).map_err(fault)?;
     let message = UncheckedMessage::read(kind, data, takes_changes).map_err(rejected)?;
+    connection.quota.spend(message.weight());
     let known =
         hub.enter(open, |state| message.hashes().filter(|hash| state.sync.knows(key, hash)).collect::<HashSet<_>>());
     let known = known.map_err(fault)?;
@@ -295,28 +318,4 @@ pub(super) fn audit(connection: &Connection, document: Option<DocumentId>, what:
         { user.id = %principal.user, device.id = %principal.device, document.id = document },
         "refused: {what}"
     );
-}
-
-/// A token bucket of one second.
-struct Allowance {
-    per_second: u32,
-    left: f64,
-    filled: Instant,
-}
-
-impl Allowance {
-    fn new(per_second: u32) -> Self {
-        Self { per_second, left: f64::from(per_second), filled: Instant::now() }
-    }
-
-    fn take(&mut self) -> bool {
-        let full = f64::from(self.per_second);
-        self.left = (self.left + self.filled.elapsed().as_secs_f64() * full).min(full);
-        self.filled = Instant::now();
-        let is_granted = self.left >= 1.0;
-        if is_granted {
-            self.left -= 1.0;
-        }
-        is_granted
-    }
 }

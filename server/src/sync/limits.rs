@@ -44,6 +44,13 @@ pub struct HubLimits {
     pub ephemeral_bytes: usize,
     /// Ephemeral messages per second and connection; carets come at 10 per second at most.
     pub ephemerals_per_second: u32,
+    /// Bytes of new changes that one person may send in a day, over all documents and connections. A manager with 13
+    /// members writes some MB in a year; a phone that brings back everything after a loss has less than this.
+    pub person_bytes_per_day: usize,
+    /// Work that one person may make at once, in bytes of ordinary changes at 20 ns: about a second of one core.
+    pub person_work_burst: usize,
+    /// Work that one person may go on making, as [`Self::person_work_burst`]: about a sixth of one core.
+    pub person_work_per_second: usize,
     /// An idle document with more rows than this is folded into one.
     pub pack_rows: usize,
     /// An idle document with more unpacked bytes than this is folded into one row.
@@ -67,6 +74,9 @@ impl Default for HubLimits {
             document_changes: DOCUMENT_CHANGES,
             ephemeral_bytes: 16 * 1024,
             ephemerals_per_second: 20,
+            person_bytes_per_day: 512 * 1024 * 1024,
+            person_work_burst: 64 * 1024 * 1024,
+            person_work_per_second: 8 * 1024 * 1024,
             pack_rows: 8,
             pack_log_bytes: 64 * 1024,
         }

@@ -2,7 +2,7 @@
 //!
 //! Map: `socket` one socket's life, with `inbound` and `outbound` as its halves and `connection` as what others see of
 //! it; `outbox` what it still has to send; `roster` who is connected; `registry`, `open`, `document` and `state` the
-//! open documents; `commit` the one writer; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
+//! open documents; `commit` the one writer; `quota` what one person may cost; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
 //! The hub moves bytes between people who may have them; it never opens a document and knows nothing of its contents.
 
 mod access;
@@ -15,6 +15,7 @@ mod news;
 mod open;
 mod outbound;
 mod outbox;
+mod quota;
 mod registry;
 mod roster;
 mod socket;
@@ -43,6 +44,7 @@ use self::{
     commit::{Committer, MAX_JOBS},
     connection::Closing,
     document::{NotEntered, OpenDocument, Remains},
+    quota::Quotas,
     registry::Registry,
     roster::Roster,
     state::State,
@@ -78,6 +80,7 @@ struct Shared {
     registry: Registry,
     roster: Roster,
     access: AccessVersions,
+    quotas: Quotas,
     committer: Committer,
     numbers: AtomicU64,
     /// Nothing more is received.
@@ -117,6 +120,7 @@ impl Hub {
             registry: Registry::default(),
             roster: Roster::default(),
             access: AccessVersions::default(),
+            quotas: Quotas::default(),
             committer: Committer::new(jobs),
             numbers: AtomicU64::new(0),
             stopping: CancellationToken::new(),

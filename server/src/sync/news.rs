@@ -140,7 +140,7 @@ mod tests {
         metrics::Metrics,
         records::access::Principal,
         store::{Db, Store},
-        sync::{Hub, HubLimits, connection::Connection},
+        sync::{Hub, HubLimits, connection::Connection, quota::Quota},
     };
 
     #[tokio::test]
@@ -172,7 +172,8 @@ mod tests {
             expires: Timestamp::from_millis(i64::MAX),
         };
         let access = hub.shared.access.of(organisation);
-        let connection = Arc::new(Connection::new(1, principal, access));
+        let quota = Arc::new(Quota::new(&HubLimits::default(), Timestamp::from_millis(0)));
+        let connection = Arc::new(Connection::new(1, principal, access, quota));
         hub.shared.roster.add(&connection);
         // Two rounds each: the first asks nothing.
         for counter in 1..=20 {

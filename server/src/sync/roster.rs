@@ -138,7 +138,10 @@ mod tests {
     use taiwa_shared::domain::people::Role;
 
     use super::*;
-    use crate::{records::access::Principal, sync::access::AccessVersions};
+    use crate::{
+        records::access::Principal,
+        sync::{HubLimits, access::AccessVersions, quota::Quota},
+    };
 
     fn connection(id: u64, user: u8, device: u8) -> Arc<Connection> {
         let organisation = OrganisationId::from_bytes([1; 16]);
@@ -149,7 +152,8 @@ mod tests {
             role: Role::Member,
             expires: Timestamp::from_millis(i64::MAX),
         };
-        Arc::new(Connection::new(id, principal, AccessVersions::default().of(organisation)))
+        let quota = Quota::new(&HubLimits::default(), Timestamp::from_millis(0));
+        Arc::new(Connection::new(id, principal, AccessVersions::default().of(organisation), Arc::new(quota)))
     }
 
     #[test]

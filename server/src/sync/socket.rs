@@ -48,7 +48,8 @@ impl Drop for Present<'_> {
 /// Serves a socket until it is closed.
 pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Principal) {
     let access = hub.access.of(principal.organisation);
-    let connection = Arc::new(Connection::new(hub.next_number(), principal, access));
+    let quota = hub.quotas.of(principal.organisation, principal.user, &hub.limits, hub.clock.now());
+    let connection = Arc::new(Connection::new(hub.next_number(), principal, access, quota));
     hub.roster.add(&connection);
     // A sign-in that ended between the upgrade and this line sent its news before we could hear them.
     connection.outbox.check_access();

@@ -394,7 +394,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::records::access::Principal;
+    use crate::{records::access::Principal, sync::quota::Quota};
 
     #[test]
     fn what_was_read_from_the_store_is_kept_while_a_session_waits_for_it() {
@@ -414,7 +414,8 @@ mod tests {
             role: Role::Member,
             expires: Timestamp::from_millis(0),
         };
-        let connection = Arc::new(Connection::new(1, principal, Arc::default()));
+        let quota = Arc::new(Quota::new(&HubLimits::default(), Timestamp::from_millis(0)));
+        let connection = Arc::new(Connection::new(1, principal, Arc::default(), quota));
         let role = PeerRole { access: PeerAccess::Write, authors: Authors::Only(user) };
         state.connect(SessionKey(1), role, connection);
         let hour = Duration::from_secs(3_600);

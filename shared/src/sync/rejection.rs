@@ -13,6 +13,9 @@ pub const CLOSE_START_AFRESH: u16 = 4409;
 /// Close code for changes to a document that has reached its size limit: it will not take them later either.
 pub const CLOSE_DOCUMENT_FULL: u16 = 4413;
 
+/// Close code for somebody who has sent more than one person may in a day: the document would take it, later.
+pub const CLOSE_OVER_QUOTA: u16 = 4429;
+
 /// A peer's sync message was refused as a whole; nothing of it was kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {

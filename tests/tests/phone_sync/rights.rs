@@ -1,6 +1,6 @@
 //! Tokens and rights that end while somebody types: what was written stays, and it says what became of it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use taiwa_mobile_core::{
     store::RefusalReason,
@@ -119,6 +119,47 @@ async fn edits_to_a_full_document_are_kept_and_no_longer_waited_for() {
     eventually_equals("nothing waits", &Waiting::default(), || async { member.sync.status().waiting }).await;
     assert_eq!(member.lines(key).await.len(), 21, "what was written stays on the phone");
     assert_eq!(manager.lines(key).await, lines(["入る"]));
+}
+
+#[tokio::test]
+async fn edits_beyond_what_one_person_may_send_in_a_day_wait_for_the_next() {
+    let limits = HubLimits { person_bytes_per_day: 5_000, ..HubLimits::default() };
+    let world = World::within("edits_beyond_a_day", limits).await;
+    let (manager, member) = (world.phone(MANAGER).await, world.phone(MEMBER).await);
+    let (_, key) = member.notebook().await;
+    manager.notebook().await;
+    member.online().await;
+    let mut written = BTreeSet::new();
+    let connections = member.link.connections();
+    while member.link.connections() == connections {
+        let line = format!("一日分 {}", written.len());
+        member.write(key, &line).await;
+        written.insert(line);
+        assert!(written.len() < 1_000, "there is no end to it");
+        // One at a time: what is sent together is taken together or not at all.
+        eventually("taken, or not", PATIENCE, || async {
+            let is_taken = member.store.unacknowledged().await.unwrap().is_empty();
+            (is_taken || member.link.connections() > connections).then_some(())
+        })
+        .await;
+    }
+    // Asked for again and again, nothing is given up.
+    eventually("it tries again", PATIENCE, || async { (member.link.connections() > connections + 3).then_some(()) })
+        .await;
+    let is_refused = |event: &SyncEvent| matches!(event, SyncEvent::Refused { .. });
+    assert!(!member.seen.lock().unwrap().iter().any(is_refused), "no edit is refused for good");
+    assert!(member.sync.status().waiting.changes > 0);
+    assert_eq!(member.lines(key).await, written);
+    while member.sync.status().waiting.changes > 0 {
+        world.clock.advance(Duration::from_secs(24 * 3_600));
+        let waiting = member.sync.status().waiting;
+        eventually("a day's worth is taken", PATIENCE, || async {
+            (member.sync.status().waiting != waiting).then_some(())
+        })
+        .await;
+    }
+    member.everything_is_acknowledged().await;
+    manager.shows(key, &written).await;
 }
 
 #[tokio::test]

@@ -110,6 +110,20 @@ fn waits_grow_until_documents_are_in_sync_and_not_only_until_the_handshake() {
 }
 
 #[test]
+fn a_server_that_takes_no_more_for_now_is_left_alone_for_long() {
+    let mut script = Script::new();
+    script.step(Event::Tick);
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        script.connect(TEN_MINUTES);
+        script.settle();
+        script.step(Event::Closed(Closing::Later));
+        longest = longest.max(script.wait().0);
+    }
+    assert!(longest > Duration::from_secs(20) && longest <= Duration::from_secs(60), "{longest:?}");
+}
+
+#[test]
 fn the_network_coming_back_ends_every_wait() {
     let mut script = Script::new();
     script.step(Event::Tick);

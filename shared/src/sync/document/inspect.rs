@@ -12,15 +12,13 @@ use crate::sync::{
     rejection::Rejection,
 };
 
-/// About what one operation costs to check, in bytes of an ordinary change.
-const OPERATION_BYTES: u64 = 64;
-
 /// A message within its limits, whose changes have the hashes they claim.
 #[derive(Debug)]
 pub struct UncheckedMessage<'a> {
     message: Incoming<'a>,
     kind: SyncKind,
     changes: Vec<(&'a [u8], ParsedChange<'a>)>,
+    weight: usize,
 }
 
 /// A message whose new changes are well-formed by themselves.
@@ -59,6 +57,7 @@ impl<'a> UncheckedMessage<'a> {
         let message = Incoming::read(data)?;
         let mut changes = Vec::new();
         let (mut bytes, mut operations, mut key_bytes) = (0usize, 0u64, 0u64);
+        let mut weight = 0;
         let chunks = if message.has_chunks && takes_changes { message.chunks()? } else { Vec::new() };
         for chunk in chunks {
             let change = guard::read(chunk)?;
@@ -66,6 +65,7 @@ impl<'a> UncheckedMessage<'a> {
             bytes += change.plain.len();
             operations = operations.saturating_add(claims.operations);
             key_bytes = key_bytes.saturating_add(claims.key_bytes);
+            weight += change.plain.len() + claims.weight();
             changes.push((chunk, change));
             if budget == Budget::Server {
                 continue;
@@ -82,7 +82,12 @@ impl<'a> UncheckedMessage<'a> {
                 return Err(Rejection::TooMuch("keys of a message"));
             }
         }
-        Ok(Self { message, kind, changes })
+        Ok(Self { message, kind, changes, weight })
+    }
+
+    /// About what inspecting it costs, in bytes of ordinary changes, now that they are inflated; see [`weigh`].
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The changes it brings.
@@ -95,7 +100,7 @@ impl<'a> UncheckedMessage<'a> {
     /// # Errors
     /// [`Rejection`] if one is not well-formed.
     pub fn inspect(self, is_known: impl Fn(&ChangeHash) -> bool) -> Result<InspectedMessage<'a>, Rejection> {
-        let Self { message, kind, changes } = self;
+        let Self { message, kind, changes, .. } = self;
         let unknown = changes.into_iter().filter(|(_, change)| !is_known(&change.header.hash));
         let changes = unknown.map(|(chunk, change)| guard::inspect(chunk, change)).collect::<Result<_, _>>()?;
         Ok(InspectedMessage { message, kind, changes })
@@ -116,11 +121,7 @@ pub fn weigh(data: &[u8]) -> usize {
     let chunks = Incoming::read(data).and_then(|message| message.chunks()).unwrap_or_default();
     let weight = |chunk: &[u8]| match ParsedChange::peek(chunk) {
         None => MAX_CHANGE_BYTES,
-        Some(change) => {
-            let claims = guard::claims(&change)
-                .map_or(0, |c| c.operations.saturating_mul(OPERATION_BYTES).saturating_add(c.key_bytes));
-            chunk.len().saturating_add(usize::try_from(claims).unwrap_or(usize::MAX))
-        }
+        Some(change) => chunk.len() + guard::claims(&change).map_or(0, |claims| claims.weight()),
     };
     chunks.into_iter().fold(0, |sum, chunk| sum.saturating_add(weight(chunk)))
 }

@@ -22,7 +22,7 @@ use super::{
     graph::{Graph, Index},
     limits::{
         MAX_ACTOR_BYTES, MAX_CHANGE_ACTORS, MAX_CHANGE_DEPENDENCIES, MAX_CHANGE_FOOTER_BYTES, MAX_CHANGE_OPS,
-        MAX_CHANGE_PREDECESSORS, MAX_COMMIT_MESSAGE_BYTES, MAX_OP, MAX_START_OP_GAP,
+        MAX_CHANGE_PREDECESSORS, MAX_COMMIT_MESSAGE_BYTES, MAX_MESSAGE_KEY_BYTES, MAX_OP, MAX_START_OP_GAP,
     },
     rejection::{ChangeFault, Rejection},
 };
@@ -75,6 +75,19 @@ pub(crate) struct Claims {
     pub(crate) operations: u64,
     /// Texts, each as often as operations name it.
     pub(crate) key_bytes: u64,
+}
+
+/// About what one operation costs to check, in bytes of an ordinary change.
+const OPERATION_BYTES: u64 = 64;
+
+impl Claims {
+    /// About what checking them costs, in bytes of an ordinary change: what is beyond the limits of a change is refused
+    /// before anybody walks it.
+    pub(crate) fn weight(&self) -> usize {
+        let operations = self.operations.min(MAX_CHANGE_OPS + MAX_CHANGE_PREDECESSORS);
+        let weight = operations * OPERATION_BYTES + self.key_bytes.min(MAX_MESSAGE_KEY_BYTES);
+        usize::try_from(weight).unwrap_or(usize::MAX)
+    }
 }
 
 /// Takes one chunk apart and verifies its hash; nothing is decoded.
