@@ -102,7 +102,7 @@ async fn whoever_is_refused_again_and_again_waits_on_new_connections_too() {
         let mut attacker: PlainClient = house.client(MANAGER, &format!("attacker {n}")).await;
         let (sender, target) = (attacker.peer.clone(), attacker.server.clone());
         let data = vec![0x99; 100].into();
-        attacker.send(&Frame::Sync { sender, target, document: memo, data }).await;
+        attacker.say(&Frame::Sync { sender, target, document: memo, data }).await;
         assert_eq!(attacker.socket.until_closed().await, Some(CLOSE_BAD_DATA));
     }
     // The first is free; each of the others waits for what the ones before it owe.
