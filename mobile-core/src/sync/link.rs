@@ -39,10 +39,11 @@ enum Phase {
         retry_at: Duration,
     },
     Attempting,
+    /// The first exchange of records goes on beside it: the server tells what changes after its handshake.
     Joining {
         until: Duration,
     },
-    /// Joined; the first exchange of records is under way.
+    /// Joined before the records were there.
     Preparing,
     Online,
 }
@@ -138,7 +139,6 @@ impl Link {
     pub(super) fn step(&mut self, event: Event, now: Now, rng: &mut impl Rng) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Tick => {}
             Event::NetworkAvailable => self.hurry(now, &mut effects),
             Event::Foreground => {
                 self.foreground = true;
@@ -157,11 +157,9 @@ impl Link {
             }
             Event::Attempted(Ok(token)) => self.opened(&token, now, &mut effects),
             Event::Attempted(Err(failure)) => self.attempt_failed(failure, now, rng),
-            Event::Joined => {
-                if matches!(self.phase, Phase::Joining { .. }) {
-                    self.phase = Phase::Preparing;
-                    self.prepare(&mut effects);
-                }
+            Event::Joined if matches!(self.phase, Phase::Joining { .. }) => {
+                self.phase = Phase::Preparing;
+                self.go_online(&mut effects);
             }
             Event::Prepared(result) => self.prepared(result, now, rng, &mut effects),
             Event::Renewed(result) => self.renewed(result, now, rng, &mut effects),
@@ -170,18 +168,14 @@ impl Link {
                 self.pinged = false;
                 self.probe_until = None;
             }
-            Event::News => {
-                if self.has_socket() {
-                    self.news_at.get_or_insert(now.elapsed + NEWS_DEBOUNCE);
-                }
+            Event::News if self.has_socket() => {
+                self.news_at.get_or_insert(now.elapsed + NEWS_DEBOUNCE);
             }
             Event::Documents(exchange) => self.exchange = exchange,
             Event::RunOver => self.run_until = Duration::ZERO,
-            Event::Closed(closing) => {
-                if self.has_socket() {
-                    self.close(closing, now, rng, &mut effects);
-                }
-            }
+            Event::Closed(closing) if self.has_socket() => self.close(closing, now, rng, &mut effects),
+            // Time has passed, or what comes is of a connection that is over.
+            Event::Tick | Event::Joined | Event::News | Event::Closed(_) => {}
         }
         self.advance(now, rng, &mut effects);
         effects
@@ -269,6 +263,7 @@ impl Link {
         self.pinged = false;
         self.phase = Phase::Joining { until: now.elapsed + JOIN };
         effects.push(Effect::Join);
+        self.prepare(effects);
     }
 
     fn attempt_failed(&mut self, failure: AttemptFailure, now: Now, rng: &mut impl Rng) {
@@ -310,14 +305,20 @@ impl Link {
         }
         self.preparing = false;
         match result {
-            Ok(()) => {
-                self.phase = Phase::Online;
-                // Until the plan is made nobody can know that there is nothing to exchange.
-                self.exchange = Exchange::Busy;
-                effects.push(Effect::Plan);
-            }
+            Ok(()) => self.go_online(effects),
             Err(error) => self.credentials_failed(&error, now, rng, effects),
         }
+    }
+
+    /// Plans what to exchange, as soon as the server has answered `join` and the records are there.
+    fn go_online(&mut self, effects: &mut Vec<Effect>) {
+        if self.preparing || matches!(self.phase, Phase::Joining { .. }) {
+            return;
+        }
+        self.phase = Phase::Online;
+        // Until the plan is made nobody can know that there is nothing to exchange.
+        self.exchange = Exchange::Busy;
+        effects.push(Effect::Plan);
     }
 
     fn renewed(

@@ -22,7 +22,7 @@ use super::{
     openapi::{OfParameters, OfServer, OfToken},
     problem::HttpError,
 };
-use crate::{auth::AuthError, sync::Hub};
+use crate::auth::AuthError;
 
 #[derive(Deserialize)]
 pub(super) struct SocketQuery {
@@ -84,8 +84,7 @@ pub(super) async fn open(
         HttpError::new(ProblemCode::InvalidRequest, "this route takes a WebSocket: send the upgrade headers")
     })?;
     let principal = principal_of(identity);
-    let hub = app.hub.clone();
-    Ok(Hub::configure(upgrade).on_upgrade(async move |socket| hub.attach(socket, principal).await))
+    Ok(app.hub.accept(upgrade, principal))
 }
 
 /// A page of another site must not use a ticket. Browsers always name the page's origin and no page can keep them from

@@ -33,11 +33,13 @@ use super::{
 /// Messages that weigh more are inspected on the blocking pool: 16 KiB are about 80 one-key changes at 4 µs each.
 const INLINE_WEIGHT: usize = 16 * 1024;
 
-/// Waits for the client to introduce itself, and answers.
+/// Waits for the client to introduce itself, and answers. What has changed since the handshake (`heard` is the counter
+/// then) is news to a phone: it may have pulled the records before.
 pub(super) async fn join(
     hub: &Shared,
     connection: &Arc<Connection>,
     messages: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+    heard: i64,
 ) -> Result<(), Closing> {
     let first = tokio::time::timeout(hub.limits.join_timeout, async {
         loop {
@@ -52,7 +54,15 @@ pub(super) async fn join(
         () = hub.draining.cancelled() => return Err(Closing::stopping()),
     };
     match decode(message)? {
-        Some(Frame::Join { sender, metadata, versions }) => introduce(hub, connection, &sender, &metadata, &versions),
+        Some(Frame::Join { sender, metadata, versions }) => {
+            introduce(hub, connection, &sender, &metadata, &versions)?;
+            // Asked only now that it is known as a phone: what changes from here on is told by whoever takes the news.
+            let (_, counter) = connection.organisation_access.point();
+            if connection.is_taiwa() && counter != heard {
+                connection.outbox.news(counter);
+            }
+            Ok(())
+        }
         Some(_) => Err(Closing::hostile("the first frame is not a join")),
         None => Err(Closing::gone()),
     }

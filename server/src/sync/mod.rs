@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::{extract::ws::WebSocketUpgrade, response::Response};
 use taiwa_shared::{
     sync::{rejection::Rejection, wire::PeerId},
     time::Clock,
@@ -137,18 +137,16 @@ impl Hub {
         Self { shared }
     }
 
-    /// Sets the socket limits that [`Self::attach`] relies on; call it before `on_upgrade`.
-    pub fn configure(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-        socket::configure(upgrade)
-    }
-
-    /// Serves a socket until it is closed.
+    /// The answer to a handshake, after which the socket is served until it is closed.
     ///
-    /// # Cancellation
-    /// Dropping the future cuts the socket off; what was received of it before is stored all the same.
-    pub async fn attach(&self, socket: WebSocket, principal: Principal) {
+    /// Whoever pulls records after this answer and joins has heard of every change: from the pull, or as news.
+    pub fn accept(&self, upgrade: WebSocketUpgrade, principal: Principal) -> Response {
         let shared = Arc::clone(&self.shared);
-        self.shared.sockets.track_future(socket::serve(shared, socket, principal)).await;
+        let (_, heard) = shared.access.of(principal.organisation).point();
+        socket::configure(upgrade).on_upgrade(async move |socket| {
+            let sockets = shared.sockets.clone();
+            sockets.track_future(socket::serve(shared, socket, principal, heard)).await;
+        })
     }
 
     /// Commits and acknowledges everything that was received, renews digests and closes every socket with 1012.

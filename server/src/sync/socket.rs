@@ -45,8 +45,9 @@ impl Drop for Present<'_> {
     }
 }
 
-/// Serves a socket until it is closed.
-pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Principal) {
+/// Serves a socket until it is closed; `heard` is the organisation's counter when the handshake was answered. What was
+/// received is stored also if this is dropped.
+pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Principal, heard: i64) {
     let access = hub.access.of(principal.organisation);
     let quota = hub.quotas.of(principal.organisation, principal.user, &hub.limits, hub.clock.now());
     let connection = Arc::new(Connection::new(hub.next_number(), principal, access, quota));
@@ -59,7 +60,7 @@ pub(super) async fn serve(hub: Arc<Shared>, socket: WebSocket, principal: Princi
         if hub.stopping.is_cancelled() {
             return Closing::stopping();
         }
-        if let Err(closing) = inbound::join(&hub, &connection, &mut stream).await {
+        if let Err(closing) = inbound::join(&hub, &connection, &mut stream, heard).await {
             return closing;
         }
         tokio::select! {

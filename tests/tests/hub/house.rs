@@ -252,9 +252,7 @@ async fn attach(
 ) -> Response {
     let token = query.get("token").and_then(|token| tokens.lock().unwrap().get(token).copied());
     match token {
-        Some(principal) => {
-            Hub::configure(upgrade).on_upgrade(move |socket| async move { hub.attach(socket, principal).await })
-        }
+        Some(principal) => hub.accept(upgrade, principal),
         None => StatusCode::UNAUTHORIZED.into_response(),
     }
 }

@@ -11,7 +11,7 @@ use taiwa_shared::sync::{
 use taiwa_tests::{
     eventually::{PATIENCE, eventually},
     plain_client::PlainClient,
-    raw_socket::{RawSocket, join_frame},
+    raw_socket::{Heard, RawSocket, join_frame},
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -208,5 +208,23 @@ async fn two_hundred_thousand_characters_travel_in_parts() {
     let mut fresh = house.client(MANAGER, "manager").await;
     fresh.want(memo);
     fresh.until("all parts", |fresh| fresh.held(memo).doc.get_heads() == heads).await;
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_between_the_handshake_and_the_join_is_news() {
+    let house = House::open(patient()).await;
+    let open = async |name| RawSocket::open_by(house.sign_in(MEMBER).await.1, name).await.unwrap();
+    let news = async |socket: &mut RawSocket| match socket.hear().await {
+        Heard::Frame(Frame::News { cursor_hint, .. }) => cursor_hint,
+        other => panic!("instead of news came {other:?}"),
+    };
+    let (mut early, mut late) = (open("early").await, open("late").await);
+    early.introduce(true).await.unwrap();
+    house.pair().await;
+    let told = news(&mut early).await;
+    // What late pulled right after its handshake may lack the pair, and it was no phone yet when the others were told.
+    late.introduce(true).await.unwrap();
+    assert_eq!(news(&mut late).await, told);
     house.hub.stop().await;
 }

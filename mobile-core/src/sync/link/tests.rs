@@ -55,8 +55,8 @@ impl Script {
 
     fn connect(&mut self, life: Duration) {
         let token = self.token(life);
-        assert_eq!(self.step(Event::Attempted(Ok(token))), [Effect::Join]);
-        assert_eq!(self.step(Event::Joined), [Effect::Prepare]);
+        assert_eq!(self.step(Event::Attempted(Ok(token))), [Effect::Join, Effect::Prepare]);
+        assert_eq!(self.step(Event::Joined), []);
         assert_eq!(self.link.connection(), Connection::Connecting);
         assert_eq!(self.step(Event::Prepared(Ok(()))), [Effect::Plan]);
         assert_eq!(self.link.connection(), Connection::Online);
@@ -81,6 +81,18 @@ fn records_come_before_documents() {
     assert!(script.link.is_online() && !script.link.is_settled());
     script.settle();
     assert!(script.link.is_settled());
+}
+
+#[test]
+fn records_are_fetched_while_the_server_answers_and_documents_wait_for_both() {
+    let mut script = Script::new();
+    script.step(Event::Tick);
+    let token = script.token(TEN_MINUTES);
+    assert_eq!(script.step(Event::Attempted(Ok(token))), [Effect::Join, Effect::Prepare]);
+    assert_eq!(script.step(Event::Prepared(Ok(()))), []);
+    assert!(!script.link.is_online());
+    assert_eq!(script.step(Event::Joined), [Effect::Plan]);
+    assert!(script.link.is_online());
 }
 
 #[test]
