@@ -20,5 +20,5 @@ mod entropy;
 mod http;
 mod server;
 
-pub use http::openapi_text;
+pub use http::{Door, openapi_text};
 pub use server::{Server, StartError};

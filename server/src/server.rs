@@ -19,7 +19,7 @@ use crate::{
     },
     bus::Bus,
     config::Config,
-    http::{self, AddressLimit, App, Readiness, principal_of},
+    http::{self, AddressLimit, App, Door, Readiness, principal_of},
     metrics::Metrics,
     records::upkeep,
     store::{ServerLock, Store, StoreError},
@@ -99,31 +99,54 @@ impl Server {
     /// # Errors
     /// See [`Server::start`].
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>, limits: HubLimits) -> Result<Self, StartError> {
-        let lock = match config.database_file() {
-            Some(path) => take_lock(&path)?,
-            None => ServerLock::share_session(&config.database).await?,
-        };
-        let store = Store::open(&config.database, clock.now()).await?;
-        let tokens = TokenKey::open(&config.token_key_file())?;
-        let unheard = |source| StartError::Listen { address: config.listen, source };
-        let listener = match TcpListener::bind(config.listen).await {
-            Ok(listener) => listener,
-            Err(source) => {
-                store.close().await;
-                return Err(unheard(source));
-            }
-        };
-        let address = listener.local_addr().map_err(unheard)?;
-        let for_metrics = match config.metrics_listen {
-            Some(address) => match TcpListener::bind(address).await {
-                Ok(listener) => Some(listener),
-                Err(source) => {
-                    store.close().await;
-                    return Err(StartError::ListenForMetrics { address, source });
+        let (foundation, listen) = (Foundation::open(&config, &*clock).await?, config.listen);
+        let bound = async {
+            let unheard = |source| StartError::Listen { address: listen, source };
+            let listener = TcpListener::bind(listen).await.map_err(unheard)?;
+            let for_metrics = match config.metrics_listen {
+                Some(address) => {
+                    let unheard = |source| StartError::ListenForMetrics { address, source };
+                    Some(TcpListener::bind(address).await.map_err(unheard)?)
                 }
-            },
-            None => None,
+                None => None,
+            };
+            Ok((listener.local_addr().map_err(unheard)?, listener, for_metrics))
         };
+        match bound.await {
+            Ok((address, listener, for_metrics)) => {
+                Ok(Self::serve(foundation, config, clock, limits, (listener, address), for_metrics))
+            }
+            Err(error) => {
+                foundation.store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// [`Server::start_with`] behind another door than the configured ports, without metrics: for tests that simulate
+    /// the network.
+    ///
+    /// # Errors
+    /// See [`Server::start`].
+    pub async fn start_behind(
+        door: impl Door,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        limits: HubLimits,
+    ) -> Result<Self, StartError> {
+        let foundation = Foundation::open(&config, &*clock).await?;
+        let address = config.listen;
+        Ok(Self::serve(foundation, config, clock, limits, (door, address), None))
+    }
+
+    fn serve(
+        Foundation { lock, store, tokens }: Foundation,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        limits: HubLimits,
+        (door, address): (impl Door, SocketAddr),
+        for_metrics: Option<TcpListener>,
+    ) -> Self {
         let metrics_address = for_metrics.as_ref().and_then(|listener| listener.local_addr().ok());
 
         let bus = Bus::in_process();
@@ -154,10 +177,10 @@ impl Server {
             let router = http::metrics::router(app.clone());
             serving.push(tokio::spawn(http::serve(listener, router, stopping.clone().cancelled_owned())));
         }
-        serving.push(tokio::spawn(http::serve(listener, http::router(app), stopping.clone().cancelled_owned())));
+        serving.push(tokio::spawn(http::serve(door, http::router(app), stopping.clone().cancelled_owned())));
         let for_metrics = metrics_address.map(tracing::field::display);
         tracing::info!(%address, metrics = for_metrics, "serving");
-        Ok(Self { address, metrics_address, store, hub, bus, stopping, tasks, serving, _lock: lock })
+        Self { address, metrics_address, store, hub, bus, stopping, tasks, serving, _lock: lock }
     }
 
     /// Where it listens.
@@ -201,6 +224,25 @@ impl Server {
         self.tasks.wait().await;
         self.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// What a server stands on before anybody can reach it.
+struct Foundation {
+    lock: ServerLock,
+    store: Store,
+    tokens: TokenKey,
+}
+
+impl Foundation {
+    async fn open(config: &Config, clock: &dyn Clock) -> Result<Self, StartError> {
+        let lock = match config.database_file() {
+            Some(path) => take_lock(&path)?,
+            None => ServerLock::share_session(&config.database).await?,
+        };
+        let store = Store::open(&config.database, clock.now()).await?;
+        let tokens = TokenKey::open(&config.token_key_file())?;
+        Ok(Self { lock, store, tokens })
     }
 }
 

@@ -30,49 +30,77 @@ const SILENCE: Duration = Duration::from_secs(90);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// Answers connections until `stopping`, then waits for the requests under way.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stopping: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    axum::serve(Impatient(listener), service).with_graceful_shutdown(stopping).await
+/// Where connections come from: a TCP port, or a network that tests simulate.
+pub trait Door: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next connection, and the address at its other end.
+    fn accept(&mut self) -> impl Future<Output = (Self::Stream, SocketAddr)> + Send;
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn address(&self) -> io::Result<SocketAddr>;
 }
 
-struct Impatient(TcpListener);
+impl Door for TcpListener {
+    type Stream = TcpStream;
 
-impl Listener for Impatient {
-    type Io = Talking;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Talking, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let (stream, peer) = Listener::accept(self).await;
         // Without it an edit waits up to 40 ms for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = &error as &dyn std::error::Error, "no TCP_NODELAY");
         }
+        (stream, peer)
+    }
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}
+
+/// Answers connections until `stopping`, then waits for the requests under way.
+pub(crate) async fn serve(
+    door: impl Door,
+    router: Router,
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    axum::serve(Impatient(door), service).with_graceful_shutdown(stopping).await
+}
+
+struct Impatient<D>(D);
+
+impl<D: Door> Listener for Impatient<D> {
+    type Io = Talking<D::Stream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Talking<D::Stream>, SocketAddr) {
+        let (stream, peer) = self.0.accept().await;
         (Talking { stream, silence: Box::pin(sleep(SILENCE)) }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.0.address()
     }
 }
 
-impl Connected<IncomingStream<'_, Impatient>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Impatient>) -> Self {
+impl<D: Door> Connected<IncomingStream<'_, Impatient<D>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Impatient<D>>) -> Self {
         Self(*stream.remote_addr())
     }
 }
 
 /// A connection that fails when nothing was read for [`SILENCE`].
-struct Talking {
-    stream: TcpStream,
+struct Talking<S> {
+    stream: S,
     silence: Pin<Box<Sleep>>,
 }
 
-impl AsyncRead for Talking {
+impl<S: AsyncRead + Unpin> AsyncRead for Talking<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
@@ -83,7 +111,7 @@ impl AsyncRead for Talking {
     }
 }
 
-impl AsyncWrite for Talking {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Talking<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -43,6 +43,7 @@ use utoipa_axum::{
 use crate::{auth::Auth, bus::Bus, config::Config, entropy::random, metrics::Metrics, store::Store, sync::Hub};
 pub(crate) use extract::principal_of;
 pub(crate) use limits::AddressLimit;
+pub use listen::Door;
 pub(crate) use listen::serve;
 pub use openapi::text as openapi_text;
 use problem::HttpError;

@@ -211,6 +211,14 @@ impl Store {
         }
     }
 
+    /// Whether a connection is in use: for tests that let simulated time pass only while the database has nothing to do.
+    pub fn is_busy(&self) -> bool {
+        match self.db() {
+            Db::Sqlite { write, read, checkpoint, .. } => is_in_use(write) || is_in_use(read) || is_in_use(checkpoint),
+            Db::Postgres(pool) => is_in_use(pool),
+        }
+    }
+
     /// Closes all connections; later calls fail.
     pub async fn close(&self) {
         match self.db() {
@@ -226,6 +234,11 @@ impl Store {
             }
         }
     }
+}
+
+/// Of a pool that is closed the counts mean nothing.
+fn is_in_use<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> bool {
+    !pool.is_closed() && (pool.num_idle() as u64) < u64::from(pool.size())
 }
 
 impl Tx {

@@ -7,13 +7,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use taiwa_shared::{
     ids::{OrganisationId, UserId},
     time::Timestamp,
 };
+use tokio::time::Instant;
 
 use super::limits::HubLimits;
 

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use taiwa_shared::{
         rejection::Rejection,
     },
 };
+use tokio::time::Instant;
 
 use super::{HubLimits, connection::Connection, document::Remains};
 use crate::store::chunks::ChunkRow;
