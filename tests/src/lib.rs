@@ -6,7 +6,8 @@
 //! terminator; [`rest`], [`plain_client`], [`raw_socket`], [`oracle`] clients that are no phones, [`interop`]
 //! clients and servers of others, [`forger`] what hostile ones say; [`fuzz`] what must hold for any bytes; [`inspect`] what a store really holds;
 //! [`postgres`] a private server of that; [`clock`] a time that tests move; [`eventually`] waiting for a condition;
-//! [`seed`] randomness that can be repeated; [`small_disk`] a disk that is full;
+//! [`seed`] randomness that can be repeated; [`simulated`] the server on a network and in a time that are simulated;
+//! [`small_disk`] a disk that is full;
 //! [`turn`] heavy tests one after another; [`skip`] saying loudly that a tool
 //! is missing; [`demo`] the story. Knows nothing of private modules.
 
@@ -29,6 +30,7 @@ pub mod raw_socket;
 pub mod relay;
 pub mod rest;
 pub mod seed;
+pub mod simulated;
 pub mod skip;
 pub mod small_disk;
 pub mod tls;

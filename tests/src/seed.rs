@@ -32,6 +32,11 @@ impl Seed {
         Self(seed)
     }
 
+    /// This seed and those after it, for tests of many runs.
+    pub fn following(self) -> impl Iterator<Item = Self> {
+        (0..).map(move |further| Self(self.0.wrapping_add(further)))
+    }
+
     /// A generator for one purpose; the same purpose gives the same numbers.
     pub fn generator(self, purpose: &str) -> StdRng {
         // FNV-1a: stable across versions of the standard library, unlike its own hasher.
