@@ -41,5 +41,6 @@ mod route_matrix;
 mod same_document;
 mod same_seed;
 mod server_edges;
+mod simulated;
 mod sources;
 mod store_suite;

@@ -25,6 +25,8 @@ struct Totals {
 
 /// Kills of a long run.
 const LONG_KILLS: &str = "2000";
+/// Simulations of a long run on SQLite, of which PostgreSQL gets a tenth: about half an hour.
+const LONG_SEEDS: &str = "1500";
 
 /// Tests print this when a tool they need is missing.
 const SKIPPED_MARK: &str = "SKIPPED:";
@@ -61,7 +63,7 @@ fn run_tests(root: &Path, long: bool, totals: &mut Totals) -> Result<()> {
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--nocapture"]);
     println!("$ cargo test --workspace --no-fail-fast -- --nocapture");
     if long {
-        command.env("TAIWA_KILLS", LONG_KILLS);
+        command.env("TAIWA_KILLS", LONG_KILLS).env("TAIWA_SEEDS", LONG_SEEDS);
     }
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo test")?;
     let output = child.stdout.take().context("read the output of cargo test")?;
