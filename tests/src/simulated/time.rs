@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -61,9 +62,10 @@ pub fn run<F: Future>(simulation: impl FnOnce(Gate) -> F) -> F::Output {
     let mut runtime = Builder::new_current_thread();
     runtime.enable_all().start_paused(true).on_thread_park(move || hook.before_rest());
     let runtime = runtime.build().expect("a runtime needs a few file descriptors");
-    let end = runtime.block_on(simulation(gate));
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(simulation(gate))));
+    // A failure is told at once: otherwise the end would wait for a blocking task that waits for the database.
     runtime.shutdown_background();
-    end
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl Gate {
