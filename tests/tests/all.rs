@@ -33,6 +33,7 @@ mod operating;
 mod operating_manual;
 mod organisations;
 mod people;
+mod performance;
 mod phone_commands;
 mod phone_session;
 mod phone_sync;

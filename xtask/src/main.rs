@@ -1,8 +1,9 @@
-//! The project's chores: `cargo xtask demo | test | ci | fuzz | openapi | tidy`.
+//! The project's chores: `cargo xtask demo | test | ci | bench | fuzz | openapi | tidy`.
 //!
 //! Each chore runs the commands a person would type and fails when one of them fails. Knows nothing of the product's
 //! code: it builds and starts binaries.
 
+mod bench;
 mod chores;
 mod fuzz;
 mod tidy;
@@ -50,6 +51,8 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
+    /// Measures taiwa in a release build on this machine, on request beside its peers, and prints a table.
+    Bench(bench::Arguments),
     /// Writes docs/openapi.json anew from the routes of the server.
     Openapi,
     /// Checks the rules of CONTRIBUTING.md that a machine can check.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Test { long } => chores::test(&root(), long),
         Chore::Ci => chores::ci(&root()),
         Chore::Fuzz { minutes, target, keep } => fuzz::fuzz(&root(), minutes, target.as_deref(), keep),
+        Chore::Bench(arguments) => bench::run_bench(&root(), &arguments),
         Chore::Openapi => chores::openapi(&root()),
         Chore::Tidy => chores::tidy(&root()),
     };
