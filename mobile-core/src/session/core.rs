@@ -21,7 +21,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{SessionError, roster::Roster, summary::Summary, watch::Changes};
-use crate::store::{Identity, Store};
+use crate::store::{Identity, LocalDocument, Store};
 
 pub(super) struct Core {
     pub(super) store: Store,
@@ -53,9 +53,10 @@ pub(super) enum Waits {
 }
 
 impl Core {
-    /// Reads what every screen needs from the store.
+    /// Reads what every screen needs from the store, beside its `documents`.
     pub(super) async fn load(
         store: Store,
+        documents: &[LocalDocument],
         identity: Identity,
         clock: Arc<dyn Clock>,
         language: Language,
@@ -65,7 +66,7 @@ impl Core {
         let roster = Roster::new(store.records().await?, &commands, identity.user, clock.now());
         let summaries = store.summaries::<Summary>().await?;
         let mut generations = HashMap::new();
-        for document in store.documents().await?.iter().filter(|document| document.generation > 0) {
+        for document in documents.iter().filter(|document| document.generation > 0) {
             let newest = generations.entry(document.key).or_insert(0);
             *newest = document.generation.max(*newest);
         }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     http::HttpClient,
-    store::{Identity, LocalTokens, Store},
+    store::{Identity, LocalDocument, LocalTokens, Store},
     sync::{Connection, SyncAddress, SyncConfig, SyncEvent, SyncHandle, SyncRun},
 };
 
@@ -72,12 +72,14 @@ impl Session {
         let address = address.map_err(|error| SessionError::Unexpected(Box::new(error)))?;
         let device = identity.device;
         let clock = options.clock.clone();
-        let core = Core::load(store.clone(), identity, clock.clone(), options.language, options.zone.clone()).await?;
-        let core = Arc::new(core);
+        // Read once for all: a manager of three years has two thousand.
+        let documents = store.documents().await?;
+        let (language, zone) = (options.language, options.zone.clone());
+        let core = Arc::new(Core::load(store.clone(), &documents, identity, clock.clone(), language, zone).await?);
         let tasks = TaskTracker::new();
         let tokens = TokenKeeper::start(store.clone(), http.clone(), clock.clone(), &tasks, core.ended.clone());
         let handle = Arc::new(OnceLock::new());
-        let desk = Desk::start(core.clone(), handle.clone(), stale(&core).await?, &tasks);
+        let desk = Desk::start(core.clone(), handle.clone(), stale(&core, &documents), &tasks);
         let outbox = Outbox::start(core.clone(), handle.clone(), &tasks);
         let contact = Contact { core: core.clone(), http: http.clone(), tokens: tokens.clone(), desk: desk.clone() };
         let mut seed = [0; 8];
@@ -235,10 +237,9 @@ impl Target {
 }
 
 /// Documents whose summary is older than they are, such as after a kill.
-async fn stale(core: &Core) -> Result<Vec<DocumentId>, SessionError> {
-    let documents = core.store.documents().await?;
+fn stale(core: &Core, documents: &[LocalDocument]) -> Vec<DocumentId> {
     let stale = documents.iter().filter(|document| !is_current(core.summary(document.id).as_deref(), document));
-    Ok(stale.map(|document| document.id).collect())
+    stale.map(|document| document.id).collect()
 }
 
 /// Passes what synchronising says on to the documents and the screens.

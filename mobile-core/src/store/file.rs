@@ -22,6 +22,9 @@ const WRITE_KEY_CHECK: &str = "insert into vault (id, sealed) values (1, $1)";
 
 /// Readers besides the writer: one for the screen, one for the sync task.
 const READERS: u32 = 2;
+/// Rows that a connection's thread may be ahead of who reads them: a start reads thousands, and waking one another for
+/// each costs more than reading it.
+const ROWS_UNDER_WAY: usize = 1_024;
 /// How long a connection waits for another one's transaction; ours take milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,6 +44,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROWS_UNDER_WAY)
             .pragma("temp_store", "memory");
         let failed = |e| StoreError::of(path, e);
         // On a full disk SQLite ends a transaction by itself, rolling it back fails for that reason, and the pool would go
