@@ -176,7 +176,7 @@ pub fn reference() -> String {
     }
     text.push_str(
         "\n`TAIWA_LOG_FILTER` is a variable only: levels of the log, as in `info,taiwa_server=debug`. Logs hold ids and\n\
-         durations, never contents, names, addresses or tokens; of libraries nothing below `info` is written, whatever is asked for.\n",
+         durations, never contents, names, addresses or tokens; of libraries only warnings and errors are written, whatever is asked for.\n",
     );
     text
 }

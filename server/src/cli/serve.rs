@@ -28,7 +28,8 @@ pub(super) async fn serve(config: Config) -> Result<()> {
 }
 
 /// What is logged holds no contents, addresses or names; `TAIWA_LOG_FILTER` sets levels, as in `info,taiwa_server=debug`.
-/// Libraries say at most what is worth knowing anyway, whatever the levels: below that, some write out what they carry.
+/// Libraries only warn, whatever the levels: below that, some write out what they carry, and others make a span for each
+/// column of each change.
 fn start_log(format: LogFormat) {
     let levels = EnvFilter::try_from_env("TAIWA_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -36,8 +37,8 @@ fn start_log(format: LogFormat) {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         LogFormat::Json => log.json().boxed(),
     };
-    let discreet = filter_fn(|event| is_ours(event.target()) || *event.level() <= Level::INFO);
-    tracing_subscriber::registry().with(levels).with(log.with_filter(discreet)).init();
+    let discreet = filter_fn(|what| is_ours(what.target()) || *what.level() <= Level::WARN);
+    tracing_subscriber::registry().with(levels).with(discreet).with(log).init();
 }
 
 fn is_ours(target: &str) -> bool {

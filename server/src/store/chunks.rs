@@ -3,6 +3,8 @@
 //! Called by the hub alone. Rows are appended and folded, never edited; what is in a body beyond its first byte is
 //! the business of `shared::sync::chunks`. Knows nothing about who may read a document.
 
+use std::{fmt::Write as _, sync::LazyLock};
+
 use sqlx::FromRow;
 use taiwa_shared::{
     domain::ownership::DocumentKey,
@@ -17,9 +19,6 @@ use super::{
 
 statements! {
     APPEND = "insert into chunk (organisation, document, n, body) values ($1, $2, $3, $4)";
-    APPEND_EIGHT = "insert into chunk (organisation, document, n, body) values
-        ($1, $2, $3, $4), ($5, $6, $7, $8), ($9, $10, $11, $12), ($13, $14, $15, $16),
-        ($17, $18, $19, $20), ($21, $22, $23, $24), ($25, $26, $27, $28), ($29, $30, $31, $32)";
     ROWS = "select n, body from chunk where organisation = $1 and document = $2 order by n";
     REMOVE_UP_TO = "delete from chunk where organisation = $1 and document = $2 and n >= $3 and n <= $4";
     MARK_STALE = "insert into stale_digest (organisation, document) values ($1, $2)
@@ -31,6 +30,21 @@ statements! {
         join document d on d.organisation = s.organisation and d.id = s.document
         order by s.organisation, s.document";
     RENEW_DIGEST = "update document set digest = $3, rev = $4 where organisation = $1 and id = $2";
+}
+
+/// [`APPEND`] for many rows at once, by their number, the most first. A statement costs a trip to the database's thread
+/// or machine, and a busy commit has a hundred rows.
+static APPEND_MANY: LazyLock<[(usize, String); 4]> =
+    LazyLock::new(|| [64, 16, 4, 1].map(|rows| (rows, append_of(rows))));
+
+fn append_of(rows: usize) -> String {
+    let mut statement = APPEND.to_owned();
+    for row in 1..rows {
+        let at = 4 * row;
+        // Writing to a String cannot fail.
+        let _ = write!(statement, ", (${}, ${}, ${}, ${})", at + 1, at + 2, at + 3, at + 4);
+    }
+    statement
 }
 
 /// A row of a document: `header byte ‖ body of shared::sync::chunks`.
@@ -123,18 +137,19 @@ impl Tx {
     /// # Errors
     /// [`StoreError`], a unique violation if a number is taken.
     pub async fn append_chunks(&mut self, rows: &[(OrganisationId, DocumentId, &ChunkRow)]) -> Result<(), StoreError> {
-        // A statement costs a trip to the database's thread or machine; a busy commit has a hundred rows.
-        let (eights, rest) = rows.as_chunks::<8>();
-        let groups = eights.iter().map(|eight| (APPEND_EIGHT, eight.as_slice()));
-        for (statement, group) in groups.chain(rest.chunks(1).map(|one| (APPEND, one))) {
-            on!(tx self, |c| {
-                let mut query = sqlx::query(statement);
-                for (organisation, document, row) in group {
-                    query = query.bind(organisation.as_uuid()).bind(document.as_uuid());
-                    query = query.bind(row.n).bind(row.body.as_slice());
-                }
-                query.execute(c).await.map(drop)
-            })?;
+        let mut rest = rows;
+        for (size, statement) in APPEND_MANY.iter() {
+            while let Some((group, after)) = rest.split_at_checked(*size) {
+                on!(tx self, |c| {
+                    let mut query = sqlx::query(statement.as_str());
+                    for (organisation, document, row) in group {
+                        query = query.bind(organisation.as_uuid()).bind(document.as_uuid());
+                        query = query.bind(row.n).bind(row.body.as_slice());
+                    }
+                    query.execute(c).await.map(drop)
+                })?;
+                rest = after;
+            }
         }
         Ok(())
     }

@@ -241,6 +241,8 @@ async fn open_sqlite(path: &Path) -> Result<Db, StoreError> {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not go away, and asking costs a trip to the connection's thread.
+            .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(ready(Ok(is_free(connection)))))
     };
     let write = one().connect_with(options.clone()).await.map_err(classify)?;

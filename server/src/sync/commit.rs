@@ -178,7 +178,7 @@ impl Committer {
 
 /// The writer: runs until the hub has halted.
 pub(super) async fn run(hub: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
-    let mut last = Instant::now() - Duration::from_secs(1);
+    let (mut last, mut window) = (Instant::now(), Duration::ZERO);
     loop {
         let job = tokio::select! {
             () = hub.committer.filled.notified() => None,
@@ -187,10 +187,10 @@ pub(super) async fn run(hub: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
         };
         if job.is_none() {
             // An idle hub commits at once; a busy one gathers what comes within the window.
-            tokio::time::sleep_until(last + hub.limits.commit_window).await;
+            tokio::time::sleep_until(last + window).await;
         }
         last = Instant::now();
-        commit_queued(&hub).await;
+        window = hub.limits.commit_window_after(commit_queued(&hub).await);
         match job {
             None => {}
             // Whoever asked may have gone away.
@@ -204,21 +204,23 @@ pub(super) async fn run(hub: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 /// Stores what is queued now. What is queued meanwhile waits for the next window, so that under load other jobs get
-/// their turn and commits stay few.
-async fn commit_queued(hub: &Shared) {
-    let mut left = hub.committer.queued();
+/// their turn and commits stay few. Returns of how many documents.
+async fn commit_queued(hub: &Shared) -> usize {
+    let (mut left, mut stored) = (hub.committer.queued(), 0);
     while left > 0 {
         let documents = hub.committer.take_queue(left);
         if documents.is_empty() {
-            return;
+            break;
         }
         left -= documents.len();
+        stored += documents.len();
         commit(hub, documents).await;
     }
     if hub.committer.queued() > 0 {
         // The wake-up for these may have been used up already.
         hub.committer.filled.notify_one();
     }
+    stored
 }
 
 async fn commit(hub: &Shared, documents: Vec<Arc<OpenDocument>>) {

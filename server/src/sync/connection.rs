@@ -222,7 +222,8 @@ impl Connection {
                 Some(session) => (session.key, session.checked),
             };
             if self.organisation_access.concerns(self.principal.user, checked, version) {
-                if self.check(hub, document).await? == Checked::Ended {
+                // In a box, as all that is rare: a connection keeps room for the largest thing that it may wait for.
+                if Box::pin(self.check(hub, document)).await? == Checked::Ended {
                     return Ok(Standing::Ended);
                 }
             } else if let Some(session) = self.sessions().get_mut(&document).filter(|session| session.key == key) {

@@ -199,7 +199,7 @@ async fn receive(
         Standing::Joined(key, open) => (key, open),
         // The message was made under access that is gone; what the peer sends next starts anew.
         Standing::Ended => return Ok(()),
-        Standing::Apart => match connection.join(hub, document).await? {
+        Standing::Apart => match Box::pin(connection.join(hub, document)).await? {
             Some(joined) => joined,
             None => return Ok(()),
         },

@@ -66,7 +66,7 @@ async fn perform(
 ) -> Result<(), Closing> {
     let frame = match task {
         Task::Control(frame) => frame,
-        Task::CheckAccess => return connection.check_all(hub).await,
+        Task::CheckAccess => return Box::pin(connection.check_all(hub)).await,
         Task::Sync(document) => match next_message(hub, connection, document).await? {
             Some(frame) => frame,
             None => return Ok(()),
@@ -102,7 +102,7 @@ async fn next_message(hub: &Shared, connection: &Connection, document: DocumentI
         Next::Nothing => return Ok(None),
         Next::Message(kind, data, more) => (kind, data, more),
         Next::Missing(outgoing) => {
-            read_missing(hub, &open).await?;
+            Box::pin(read_missing(hub, &open)).await?;
             match hub.enter(&open, |state| state.fill(key, outgoing)) {
                 Ok(Next::Message(kind, data, more)) => (kind, data, more),
                 _ => {

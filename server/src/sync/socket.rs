@@ -14,7 +14,7 @@ use super::{
 use crate::records::access::Principal;
 
 /// 4 KiB: an edit is about 300 bytes, and every connection keeps its buffer.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 1024;
 /// Room for one large frame that waits for a slow reader, and for what the socket itself adds.
 const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_FRAME_BYTES;
 /// How long a goodbye may take: the close frame is lost if the socket is dropped with unread data in it.
