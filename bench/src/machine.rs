@@ -117,7 +117,7 @@ pub(crate) fn describe(pinned: bool) -> Machine {
         cpu: model.trim_start_matches([' ', '\t', ':']).trim().to_owned(),
         cores: std::thread::available_parallelism().map_or(1, usize::from).max(cpuinfo.matches("processor\t").count()),
         memory_gib: (memory_kib / 1024.0 / 1024.0).round(),
-        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        kernel: read("/proc/sys/kernel/osrelease").trim().split('-').next().unwrap_or_default().to_owned(),
         sync_to_disk_ms: sync_to_disk().map_or(0.0, |took| took.as_secs_f64() * 1_000.0),
         load_before: read("/proc/loadavg").split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0.0),
         pinned,

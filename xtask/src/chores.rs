@@ -59,6 +59,9 @@ pub(crate) fn test(root: &Path, long: bool) -> Result<()> {
 fn run_tests(root: &Path, long: bool, totals: &mut Totals) -> Result<()> {
     // With the tests, so that both commands ask for the same features and nothing is compiled twice.
     run(cargo(root).args(["build", "--workspace", "--bins", "--tests"]))?;
+    // A disk that is still writing gigabytes of what was compiled holds up every test that syncs to it. Where there is no
+    // such command the tests only take longer.
+    let _ = Command::new("sync").status();
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--nocapture"]);
     println!("$ cargo test --workspace --no-fail-fast -- --nocapture");
