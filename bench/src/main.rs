@@ -2,7 +2,7 @@
 //!
 //! Map: [`rows`] one measurement each; [`crowd`] many clients typing and [`ladder`] the search for the most they may;
 //! [`client`], [`replica`], [`typist`] and [`socket`] what a client is made of; [`house`] a taiwa server with a company;
-//! [`peers`] the servers of others, [`line`] and [`yjs`] their clients, [`participant`] any client, [`reader`] the judge;
+//! [`peers`] the servers of others, [`mod@line`] and [`yjs`] their clients, [`participant`] any client, [`reader`] the judge;
 //! [`meter`] a line that counts; [`served`] any server as a process; [`machine`] cores, CPU and memory. Builds nothing: `cargo xtask bench` has.
 
 mod client;
