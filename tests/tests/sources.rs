@@ -81,7 +81,7 @@ fn root() -> &'static Path {
 /// Whether a test of this name stands in its crate, and if it is one of this binary, in the file of one of its modules.
 fn exists(test: &str) -> bool {
     let (path, name) = test.rsplit_once("::").unwrap();
-    let declared = format!("fn {name}");
+    let declared = format!("fn {name}(");
     let has = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text.contains(&declared));
     match path.split_once(' ') {
         None => {

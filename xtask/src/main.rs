@@ -6,6 +6,7 @@
 mod bench;
 mod chores;
 mod fuzz;
+mod testing;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};

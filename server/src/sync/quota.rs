@@ -26,7 +26,8 @@ const FIRST_SWEEP: usize = 1_024;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// An amount that refills with time.
+/// A token bucket that may go into debt, since what a message costs is known only when it has been inspected; that of
+/// `governor` cannot.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bucket {
     full: f64,
@@ -77,7 +78,8 @@ pub(super) struct Quota {
 #[derive(Debug)]
 struct State {
     work: Bucket,
-    /// Bytes of accepted changes that count against the day.
+    /// Bytes of well-formed new changes that count against the day, also if the document or its disk had no room for
+    /// them.
     sent: f64,
     /// When these were right.
     at: Timestamp,
