@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::chores::{cargo, run};
+use crate::chores::{cargo, finish_writing, run};
 
 /// What to measure, and where to write it.
 #[derive(Args)]
@@ -37,6 +37,7 @@ pub(crate) struct Arguments {
 /// Builds and measures.
 pub(crate) fn run_bench(root: &Path, arguments: &Arguments) -> Result<()> {
     run(cargo(root).args(["build", "--release", "--package", "taiwa-server", "--package", "taiwa-bench"]))?;
+    finish_writing();
     let mut bench = Command::new(release_folder()?.join(format!("taiwa-bench{}", std::env::consts::EXE_SUFFIX)));
     // So that nothing builds a debug server on its own.
     bench.current_dir(root).env_remove("CARGO").args(["--commit", &commit(root)]);

@@ -101,6 +101,12 @@ pub(crate) fn tidy(root: &Path) -> Result<()> {
     if broken.is_empty() { Ok(()) } else { bail!("{} rules broken", broken.len()) }
 }
 
+/// A disk that is still writing gigabytes of what was compiled holds up everything that syncs to it, for a second and more.
+/// Where there is no such command, what follows only takes longer.
+pub(crate) fn finish_writing() {
+    let _ = Command::new("sync").status();
+}
+
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);

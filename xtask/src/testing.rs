@@ -5,14 +5,14 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::Mutex,
     thread,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::chores::{cargo, run};
+use crate::chores::{cargo, finish_writing, run};
 
 /// Kills of a long run.
 const LONG_KILLS: &str = "2000";
@@ -49,9 +49,7 @@ struct Panics {
 pub(crate) fn run_tests(root: &Path, long: bool, totals: &mut Totals) -> Result<()> {
     // With the tests, so that both commands ask for the same features and nothing is compiled twice.
     run(cargo(root).args(["build", "--workspace", "--bins", "--tests"]))?;
-    // A disk that is still writing gigabytes of what was compiled holds up every test that syncs to it. Where there is no
-    // such command the tests only take longer.
-    let _ = Command::new("sync").status();
+    finish_writing();
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--nocapture"]);
     println!("$ cargo test --workspace --no-fail-fast -- --nocapture");
