@@ -20,7 +20,7 @@ use taiwa_shared::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionError, roster::Roster, summary::Summary, watch::Changes};
+use super::{SessionError, roster::Roster, stored::Stored, summary::Summary, watch::Changes};
 use crate::store::{Identity, LocalDocument, Store};
 
 pub(super) struct Core {
@@ -53,24 +53,23 @@ pub(super) enum Waits {
 }
 
 impl Core {
-    /// Reads what every screen needs from the store, beside its `documents`.
-    pub(super) async fn load(
+    /// Of what the `store` has; gives the documents back, which nothing here keeps.
+    pub(super) fn new(
         store: Store,
-        documents: &[LocalDocument],
+        stored: Stored,
         identity: Identity,
         clock: Arc<dyn Clock>,
         language: Language,
         zone: Zone,
-    ) -> Result<Self, SessionError> {
-        let commands = store.unsettled_commands().await?;
-        let roster = Roster::new(store.records().await?, &commands, identity.user, clock.now());
-        let summaries = store.summaries::<Summary>().await?;
+    ) -> (Self, Vec<LocalDocument>) {
+        let Stored { documents, commands, records, summaries } = stored;
+        let roster = Roster::new(records, &commands, identity.user, clock.now());
         let mut generations = HashMap::new();
         for document in documents.iter().filter(|document| document.generation > 0) {
             let newest = generations.entry(document.key).or_insert(0);
             *newest = document.generation.max(*newest);
         }
-        Ok(Self {
+        let core = Self {
             store,
             clock,
             identity,
@@ -85,7 +84,8 @@ impl Core {
             generations: Mutex::new(generations),
             summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
             waiting_since: Mutex::new(None),
-        })
+        };
+        (core, documents)
     }
 
     pub(super) fn me(&self) -> UserId {

@@ -23,6 +23,7 @@ use super::{
     desk::is_current,
     summary::{Content, Summary},
 };
+use crate::store::LocalDocument;
 
 /// How far the member's preparation is, as far as this phone knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -337,10 +338,9 @@ impl Session {
         keys: impl IntoIterator<Item = DocumentKey>,
     ) -> Result<(), SessionError> {
         let wanted: HashSet<_> = keys.into_iter().map(|key| self.core.document_id(&key)).collect();
-        let documents = self.core.store.documents().await?;
-        let old = documents.iter().filter(|document| {
-            wanted.contains(&document.id) && !is_current(self.core.summary(document.id).as_deref(), document)
-        });
+        let documents = self.core.store.documents_among(&wanted).await?;
+        let is_old = |document: &&LocalDocument| !is_current(self.core.summary(document.id).as_deref(), document);
+        let old = documents.iter().filter(is_old);
         let old: Vec<_> = old.map(|document| document.id).collect();
         if old.is_empty() { Ok(()) } else { self.desk.renew(old).await }
     }

@@ -33,6 +33,7 @@ mod search_text;
 mod session;
 mod soon;
 mod status;
+mod stored;
 mod summary;
 mod taiwa;
 mod tokens;

@@ -25,6 +25,7 @@ use super::{
     memo::CaretMessage,
     outbox::Outbox,
     soon, status,
+    stored::Stored,
     tokens::TokenKeeper,
 };
 use crate::{
@@ -72,10 +73,10 @@ impl Session {
         let address = address.map_err(|error| SessionError::Unexpected(Box::new(error)))?;
         let device = identity.device;
         let clock = options.clock.clone();
-        // Read once for all: a manager of three years has two thousand.
-        let documents = store.documents().await?;
+        let stored = Stored::read(&store).await?;
         let (language, zone) = (options.language, options.zone.clone());
-        let core = Arc::new(Core::load(store.clone(), &documents, identity, clock.clone(), language, zone).await?);
+        let (core, documents) = Core::new(store.clone(), stored, identity, clock.clone(), language, zone);
+        let core = Arc::new(core);
         let tasks = TaskTracker::new();
         let tokens = TokenKeeper::start(store.clone(), http.clone(), clock.clone(), &tasks, core.ended.clone());
         let handle = Arc::new(OnceLock::new());
@@ -85,7 +86,7 @@ impl Session {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system gives random bytes");
         let config = SyncConfig { address, device, tls, backoff: options.backoff, seed: u64::from_ne_bytes(seed) };
-        let (sync, events) = SyncHandle::start(config, store, Arc::new(contact), clock);
+        let (sync, events) = SyncHandle::start(config, store, Arc::new(contact), clock, &documents);
         // Nobody else has the lock, and nothing was edited before.
         let _ = handle.set(sync.clone());
         let (carets, _) = broadcast::channel(MAX_CARETS);

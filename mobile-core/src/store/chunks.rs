@@ -11,10 +11,17 @@ use taiwa_shared::{
     sync::chunks::{ChangeHash, ChangeHeader, StoredChange, decode_row, encode_log, encode_pack},
 };
 
-use super::{Store, StoreError, Write, seal::Place};
+use super::{
+    Store, StoreError, Write,
+    documents::{join_heads, split_heads},
+    seal::Place,
+};
 
-const NEXT_POSITION: &str = "select coalesce(max(position), 0) + 1 from chunk";
+const NEXT: &str = "select (select coalesce(max(position), 0) + 1 from chunk), heads from document where id = $1";
 const INSERT: &str = "insert into chunk (position, document, hash, sealed) values ($1, $2, $3, $4)";
+/// In one trip to the database's thread: an edit makes few, and a phone that sleeps in between pays for each.
+const INSERT_AND_SET_HEADS: &str = "insert into chunk (position, document, hash, sealed) values ($1, $2, $3, $4);
+    update document set heads = $5 where id = $2";
 const READ: &str = "select position, hash, sealed from chunk where document = $1 order by position";
 const UNACKNOWLEDGED: &str = "select document, count(*) from chunk where hash is not null group by document";
 const ACKNOWLEDGE: &str = "update chunk set hash = null where document = $1 and hash = $2";
@@ -175,11 +182,9 @@ impl Store {
         document: DocumentId,
         changes: &[StoredChange],
     ) -> Result<(), StoreError> {
-        for change in changes {
-            let hash = Some(&change.header.hash.0[..]);
-            self.insert_chunk(tx, document, hash, std::slice::from_ref(&change.bytes)).await?;
-        }
-        self.move_heads(tx, document, changes).await
+        let rows =
+            changes.iter().map(|change| (Some(change.header.hash), encode_log(std::slice::from_ref(&change.bytes))));
+        self.append(tx, document, rows.collect(), changes).await
     }
 
     pub(super) async fn insert_remote(
@@ -189,19 +194,34 @@ impl Store {
         changes: &[StoredChange],
     ) -> Result<(), StoreError> {
         let bytes: Vec<Bytes> = changes.iter().map(|change| change.bytes.clone()).collect();
-        self.insert_chunk(tx, document, None, &bytes).await?;
-        self.move_heads(tx, document, changes).await
+        self.append(tx, document, vec![(None, encode_log(&bytes))], changes).await
     }
 
-    async fn insert_chunk(
+    /// Appends rows that hold these changes.
+    async fn append(
         &self,
         tx: &mut Write,
         document: DocumentId,
-        hash: Option<&[u8]>,
-        changes: &[Bytes],
+        mut rows: Vec<(Option<ChangeHash>, Vec<u8>)>,
+        changes: &[StoredChange],
     ) -> Result<(), StoreError> {
-        let position: i64 = sqlx::query_scalar(NEXT_POSITION).fetch_one(&mut **tx).await.map_err(|e| self.failed(e))?;
-        self.insert_body(tx, position, document, hash, &encode_log(changes)).await
+        let next: Option<(i64, Vec<u8>)> = sqlx::query_as(NEXT)
+            .bind(&document.as_bytes()[..])
+            .fetch_optional(&mut **tx)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let (mut position, heads) = next.ok_or(StoreError::UnknownDocument(document))?;
+        let Some((hash, body)) = rows.pop() else { return Ok(()) };
+        for (hash, body) in rows {
+            self.insert_body(tx, position, document, hash, &body).await?;
+            position += 1;
+        }
+        let mut heads: Vec<_> = split_heads(&heads).map(ChangeHash).collect();
+        advance(&mut heads, changes);
+        let sealed = self.seal_chunk(document, position, &body);
+        let query = sqlx::query(INSERT_AND_SET_HEADS).bind(position).bind(&document.as_bytes()[..]);
+        let query = query.bind(hash.map(|hash| hash.0.to_vec())).bind(sealed).bind(join_heads(&heads));
+        query.execute(&mut **tx).await.map(drop).map_err(|e| self.failed(e))
     }
 
     async fn insert_body(
@@ -209,25 +229,17 @@ impl Store {
         tx: &mut Write,
         position: i64,
         document: DocumentId,
-        hash: Option<&[u8]>,
+        hash: Option<ChangeHash>,
         body: &[u8],
     ) -> Result<(), StoreError> {
-        let row = row_identity(document, position);
-        let sealed = self.0.sealer.seal(Place("chunk", &row), body);
-        let query = sqlx::query(INSERT).bind(position).bind(&document.as_bytes()[..]).bind(hash).bind(sealed);
-        match query.execute(&mut **tx).await {
-            Ok(_) => Ok(()),
-            Err(e) if e.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
-                Err(StoreError::UnknownDocument(document))
-            }
-            Err(e) => Err(self.failed(e)),
-        }
+        let sealed = self.seal_chunk(document, position, body);
+        let query = sqlx::query(INSERT).bind(position).bind(&document.as_bytes()[..]);
+        let query = query.bind(hash.map(|hash| hash.0.to_vec())).bind(sealed);
+        query.execute(&mut **tx).await.map(drop).map_err(|e| self.failed(e))
     }
 
-    async fn move_heads(&self, tx: &mut Write, id: DocumentId, changes: &[StoredChange]) -> Result<(), StoreError> {
-        let mut heads = self.heads(tx, id).await?.ok_or(StoreError::UnknownDocument(id))?;
-        advance(&mut heads, changes);
-        self.set_heads(tx, id, &heads).await
+    fn seal_chunk(&self, document: DocumentId, position: i64, body: &[u8]) -> Vec<u8> {
+        self.0.sealer.seal(Place("chunk", &row_identity(document, position)), body)
     }
 
     pub(super) fn open_chunk(

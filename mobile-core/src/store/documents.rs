@@ -2,7 +2,7 @@
 //!
 //! A document is known from a record, or because this phone derived its id and wrote into it before the server knew.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -21,10 +21,11 @@ const READ_ONE: &str = "select d.id, d.heads, d.sealed,
     (select count(*) from chunk c where c.document = d.id and c.hash is not null) from document d where d.id = $1";
 const INSERT: &str = "insert into document (id, heads, sealed) values ($1, $2, $3) on conflict (id) do nothing";
 const UPDATE: &str = "update document set sealed = $2 where id = $1";
-const HEADS: &str = "select heads from document where id = $1";
 const SET_HEADS: &str = "update document set heads = $2 where id = $1";
 const DELETE: &str = "delete from document where id = $1";
 
+/// Documents that are asked for one by one: a trip each, while all are thousands to read.
+const FEW: usize = 8;
 /// A server that goes on refusing changes to a document is not asked to take new ones more often than this.
 const TRY_AGAIN: Duration = Duration::from_hours(24);
 
@@ -99,6 +100,23 @@ impl Store {
     pub async fn documents(&self) -> Result<Vec<LocalDocument>, StoreError> {
         let rows: Vec<Columns> = sqlx::query_as(READ_ALL).fetch_all(&self.0.read).await.map_err(|e| self.failed(e))?;
         rows.into_iter().map(|row| self.document_of(row)).collect()
+    }
+
+    /// Those of these documents that the phone knows; nothing of the others is unsealed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents_among(&self, wanted: &HashSet<DocumentId>) -> Result<Vec<LocalDocument>, StoreError> {
+        if wanted.len() <= FEW {
+            let mut found = Vec::with_capacity(wanted.len());
+            for document in wanted {
+                found.extend(self.document(*document).await?);
+            }
+            return Ok(found);
+        }
+        let rows: Vec<Columns> = sqlx::query_as(READ_ALL).fetch_all(&self.0.read).await.map_err(|e| self.failed(e))?;
+        let is_wanted = |(id, ..): &Columns| self.document_id(id).is_ok_and(|id| wanted.contains(&id));
+        rows.into_iter().filter(is_wanted).map(|row| self.document_of(row)).collect()
     }
 
     /// One document, if the phone knows it.
@@ -239,24 +257,13 @@ impl Store {
         Ok(())
     }
 
-    /// The newest changes of a document, if it is known.
-    pub(super) async fn heads(&self, tx: &mut Write, id: DocumentId) -> Result<Option<Vec<ChangeHash>>, StoreError> {
-        let blob: Option<Vec<u8>> = sqlx::query_scalar(HEADS)
-            .bind(&id.as_bytes()[..])
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(|e| self.failed(e))?;
-        Ok(blob.map(|blob| split_heads(&blob).map(ChangeHash).collect()))
-    }
-
     pub(super) async fn set_heads(
         &self,
         tx: &mut Write,
         id: DocumentId,
         heads: &[ChangeHash],
     ) -> Result<(), StoreError> {
-        let blob: Vec<u8> = heads.iter().flat_map(|hash| hash.0).collect();
-        let query = sqlx::query(SET_HEADS).bind(&id.as_bytes()[..]).bind(blob);
+        let query = sqlx::query(SET_HEADS).bind(&id.as_bytes()[..]).bind(join_heads(heads));
         query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         Ok(())
     }
@@ -288,6 +295,10 @@ fn place(id: &DocumentId) -> Place<'_> {
     Place("document", id.as_bytes())
 }
 
-fn split_heads(blob: &[u8]) -> impl Iterator<Item = [u8; 32]> + '_ {
+pub(super) fn join_heads(heads: &[ChangeHash]) -> Vec<u8> {
+    heads.iter().flat_map(|hash| hash.0).collect()
+}
+
+pub(super) fn split_heads(blob: &[u8]) -> impl Iterator<Item = [u8; 32]> + '_ {
     blob.chunks_exact(32).map(|hash| hash.try_into().expect("chunks_exact gives 32 bytes"))
 }

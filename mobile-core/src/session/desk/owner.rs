@@ -41,6 +41,8 @@ const QUIET: Duration = Duration::from_secs(1);
 struct Open {
     replica: Replica,
     used: u64,
+    /// The store was asked: it knows the document and takes edits of it. Everything that changes this comes through here.
+    takes_edits: bool,
 }
 
 pub(super) struct Owner {
@@ -145,6 +147,20 @@ impl Owner {
             return Err(SessionError::NoAccess);
         }
         let document = self.core.document_id(&target.key);
+        if !self.open.get(&document).is_some_and(|open| open.takes_edits) {
+            self.have_store_take_edits(document, target).await?;
+        }
+        self.ensure_open(target.key).await?;
+        if let Some(open) = self.open.get_mut(&document) {
+            open.takes_edits = true;
+        }
+        if let Some(source) = source {
+            self.ensure_open(source).await?;
+        }
+        Ok(())
+    }
+
+    async fn have_store_take_edits(&mut self, document: DocumentId, target: Target) -> Result<(), SessionError> {
         match self.core.store.document(document).await? {
             Some(known) if known.refused.is_some() => {
                 let is_on_card = known.unacknowledged == 0;
@@ -157,10 +173,6 @@ impl Owner {
                 let generation = self.core.generation(&target.key);
                 self.core.store.add_document(target.key, generation, Access::Write, target.slot).await?;
             }
-        }
-        self.ensure_open(target.key).await?;
-        if let Some(source) = source {
-            self.ensure_open(source).await?;
         }
         Ok(())
     }
@@ -247,6 +259,7 @@ impl Owner {
             self.open.remove(document);
             self.stale.remove(document);
         }
+        self.open.values_mut().for_each(|open| open.takes_edits = false);
         self.bind_authors(page);
         self.core.page_applied(page, &effects.purge).await?;
         self.keep_missing_cards().await;
@@ -274,7 +287,7 @@ impl Owner {
         }
         let changes = self.core.store.changes(document).await?;
         let replica = open_replica(&self.core, key, self.core.generation(&key), changes).await?;
-        self.open.insert(document, Open { replica, used: self.used });
+        self.open.insert(document, Open { replica, used: self.used, takes_edits: false });
         Ok(())
     }
 
