@@ -80,7 +80,7 @@ impl<D: Door> Listener for Impatient<D> {
 
     async fn accept(&mut self) -> (Talking<D::Stream>, SocketAddr) {
         let (stream, peer) = self.0.accept().await;
-        (Talking { stream, silence: Box::pin(sleep(SILENCE)) }, peer)
+        (Talking { stream, heard: Instant::now(), silence: Box::pin(sleep(SILENCE)) }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -97,6 +97,8 @@ impl<D: Door> Connected<IncomingStream<'_, Impatient<D>>> for Peer {
 /// A connection that fails when nothing was read for [`SILENCE`].
 struct Talking<S> {
     stream: S,
+    heard: Instant,
+    /// Set anew only when it fires: a timer is dearer than noting the time.
     silence: Pin<Box<Sleep>>,
 }
 
@@ -104,10 +106,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Talking<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
-            self.silence.as_mut().reset(Instant::now() + SILENCE);
+            self.heard = Instant::now();
             return read;
         }
-        self.silence.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let until = self.heard + SILENCE;
+            if until <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.silence.as_mut().reset(until);
+        }
+        Poll::Pending
     }
 }
 
@@ -151,9 +160,12 @@ mod tests {
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let _client = client.unwrap();
         let (mut talking, _) = accepted;
-        // As if the ninety seconds were over.
+        // As if the ninety seconds were over, at first since the timer was set, then since something was heard.
         talking.silence.as_mut().reset(Instant::now());
         let mut buffer = [0];
+        assert!(timeout(Duration::ZERO, talking.read(&mut buffer)).await.is_err(), "it was heard just now");
+        talking.heard = Instant::now().checked_sub(SILENCE).unwrap();
+        talking.silence.as_mut().reset(Instant::now());
         let read = timeout(Duration::from_secs(20), talking.read(&mut buffer)).await.unwrap();
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }

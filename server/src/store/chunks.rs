@@ -3,7 +3,7 @@
 //! Called by the hub alone. Rows are appended and folded, never edited; what is in a body beyond its first byte is
 //! the business of `shared::sync::chunks`. Knows nothing about who may read a document.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::sync::LazyLock;
 
 use sqlx::FromRow;
 use taiwa_shared::{
@@ -13,12 +13,11 @@ use taiwa_shared::{
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, Tx,
+    Store, StoreError, Tx, TxInner,
     documents::{generation_of, key_of},
 };
 
 statements! {
-    APPEND = "insert into chunk (organisation, document, n, body) values ($1, $2, $3, $4)";
     ROWS = "select n, body from chunk where organisation = $1 and document = $2 order by n";
     REMOVE_UP_TO = "delete from chunk where organisation = $1 and document = $2 and n >= $3 and n <= $4";
     MARK_STALE = "insert into stale_digest (organisation, document) values ($1, $2)
@@ -32,19 +31,30 @@ statements! {
     RENEW_DIGEST = "update document set digest = $3, rev = $4 where organisation = $1 and id = $2";
 }
 
-/// [`APPEND`] for many rows at once, by their number, the most first. A statement costs a trip to the database's thread
-/// or machine, and a busy commit has a hundred rows.
-static APPEND_MANY: LazyLock<[(usize, String); 4]> =
-    LazyLock::new(|| [64, 16, 4, 1].map(|rows| (rows, append_of(rows))));
+const INTO: &str = "insert into chunk (organisation, document, n, body)";
 
-fn append_of(rows: usize) -> String {
-    let mut statement = APPEND.to_owned();
-    for row in 1..rows {
-        let at = 4 * row;
-        // Writing to a String cannot fail.
-        let _ = write!(statement, ", (${}, ${}, ${}, ${})", at + 1, at + 2, at + 3, at + 4);
-    }
-    statement
+/// Rows that one statement appends, the most first. A statement costs a trip to the database's thread or machine, and a
+/// busy commit has two hundred rows.
+const GROUPS: [usize; 4] = [64, 16, 4, 1];
+
+/// A statement for each of [`GROUPS`].
+type AppendMany = [(usize, String); 4];
+
+static APPEND_MANY: LazyLock<AppendMany> = LazyLock::new(|| {
+    let row = |row: usize| format!("(${}, ${}, ${}, ${})", 4 * row + 1, 4 * row + 2, 4 * row + 3, 4 * row + 4);
+    GROUPS.map(|rows| (rows, append_of(INTO, (0..rows).map(row).collect())))
+});
+
+/// Without `or fail` SQLite copies every page of several rows before it changes it, to be able to undo this statement
+/// alone; here a statement that fails undoes its whole transaction. Without names, because each is searched for in the
+/// list of all.
+static APPEND_MANY_IN_SQLITE: LazyLock<AppendMany> = LazyLock::new(|| {
+    let into = INTO.replacen("insert", "insert or fail", 1);
+    GROUPS.map(|rows| (rows, append_of(&into, vec!["(?, ?, ?, ?)".to_owned(); rows])))
+});
+
+fn append_of(into: &str, rows: Vec<String>) -> String {
+    format!("{into} values {}", rows.join(", "))
 }
 
 /// A row of a document: `header byte ‖ body of shared::sync::chunks`.
@@ -138,7 +148,11 @@ impl Tx {
     /// [`StoreError`], a unique violation if a number is taken.
     pub async fn append_chunks(&mut self, rows: &[(OrganisationId, DocumentId, &ChunkRow)]) -> Result<(), StoreError> {
         let mut rest = rows;
-        for (size, statement) in APPEND_MANY.iter() {
+        let statements = match self.inner() {
+            TxInner::Sqlite(_) => &*APPEND_MANY_IN_SQLITE,
+            TxInner::Postgres(_) => &*APPEND_MANY,
+        };
+        for (size, statement) in statements {
             while let Some((group, after)) = rest.split_at_checked(*size) {
                 on!(tx self, |c| {
                     let mut query = sqlx::query(statement.as_str());

@@ -64,8 +64,11 @@ async fn rows_come_back_in_the_order_of_their_numbers_and_a_number_is_taken_once
     assert!(append(&fixture, &hanako, document, &many).await);
     let stored = fixture.store.chunks(hanako.organisation, document).await.unwrap();
     assert_eq!(stored, (0..19).map(row).collect::<Vec<_>>());
-    assert!(!append(&fixture, &hanako, document, &[19, 20, 18]).await);
-    assert_eq!(numbers(&fixture, &hanako, document).await.len(), 19, "nothing of a refused transaction stays");
+    // Refused by a statement of one row, and in the middle of one of several.
+    for taken in [vec![19, 20, 18], vec![19, 20, 18, 21]] {
+        assert!(!append(&fixture, &hanako, document, &taken).await);
+        assert_eq!(numbers(&fixture, &hanako, document).await.len(), 19, "nothing of a refused transaction stays");
+    }
     let other = DocumentId::from_bytes([8; 16]);
     assert!(append(&fixture, &hanako, other, &[0]).await);
 }
