@@ -10,10 +10,12 @@ use taiwa_shared::{
     ids::DocumentId,
     sync::{
         chunks::ChangeHash,
-        document::SyncKind,
+        document::{Due, SyncKind},
+        limits::CLIENT_ACKNOWLEDGES_WITHIN,
         wire::{Frame, PROTOCOL_VERSION, PeerId, PeerMetadata},
     },
 };
+use tokio::time::Instant;
 
 use crate::{
     replica::Replica,
@@ -28,6 +30,8 @@ pub(crate) struct Client {
     me: PeerId,
     server: PeerId,
     replicas: HashMap<DocumentId, Replica>,
+    /// Until when an acknowledgement may wait for a message that goes anyway, if one is owed: as on a phone.
+    pub(crate) acknowledge_at: Option<Instant>,
     /// Sync messages sent, kept if somebody wants them.
     pub(crate) said: Option<Vec<(SyncKind, Bytes)>>,
 }
@@ -40,14 +44,15 @@ impl Client {
     pub(crate) async fn connect(door: &Door, name: &str) -> Result<Self> {
         let mut socket = Socket::open(door).await?;
         let me = PeerId::new(name).context("a short name")?;
-        let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa: false };
+        let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, taiwa: true };
         let join = Frame::Join { sender: me.clone(), metadata, versions: vec![PROTOCOL_VERSION.to_owned()] };
         socket.queue(&join.encode());
         socket.flush().await?;
         loop {
             match frame_in(socket.next().await?)? {
                 Frame::Peer { sender, .. } => {
-                    return Ok(Self { socket, me, server: sender, replicas: HashMap::new(), said: None });
+                    let (server, replicas) = (sender, HashMap::new());
+                    return Ok(Self { socket, me, server, replicas, acknowledge_at: None, said: None });
                 }
                 // The JavaScript server sends this first.
                 Frame::RemoteSubscriptionChange | Frame::Unknown => {}
@@ -79,6 +84,7 @@ impl Client {
     /// # Errors
     /// If it is not held.
     pub(crate) fn speak(&mut self, document: DocumentId) -> Result<()> {
+        self.acknowledge_at = None;
         while let Some((kind, data)) = self.replicas.get_mut(&document).context("the memo is held")?.next_message()? {
             let (sender, target, data) = (self.me.clone(), self.server.clone(), Bytes::from(data));
             if let Some(said) = &mut self.said {
@@ -119,7 +125,13 @@ impl Client {
             // Servers that tell everybody of every document are not answered.
             let Some(replica) = self.replicas.get_mut(&document) else { continue };
             new.extend(replica.receive(kind, &data)?.into_iter().map(|hash| (document, hash)));
-            self.speak(document)?;
+            match replica.due() {
+                Due::Now => self.speak(document)?,
+                Due::Later => {
+                    self.acknowledge_at.get_or_insert_with(|| Instant::now() + CLIENT_ACKNOWLEDGES_WITHIN);
+                }
+                Due::Nothing => {}
+            }
         }
         Ok(new)
     }

@@ -312,6 +312,7 @@ async fn take_part(
     let mut next = Instant::now();
     loop {
         let types = group.number < now.active && next < now.until;
+        let owed = client.acknowledge_at();
         tokio::select! {
             filled = client.socket().fill() => {
                 anyhow::ensure!(filled?, "the server closed");
@@ -331,6 +332,10 @@ async fn take_part(
                 group.publish(seat, client)?;
                 client.socket().flush().await?;
                 next += now.between;
+            }
+            () = sleep_until(owed.unwrap_or(next)), if owed.is_some() => {
+                client.acknowledge()?;
+                client.socket().flush().await?;
             }
             changed = timetable.changed() => {
                 if changed.is_err() {

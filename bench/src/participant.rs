@@ -9,6 +9,8 @@ use taiwa_shared::{
     sync::{chunks::ChangeHash, document::SyncKind},
 };
 
+use tokio::time::Instant;
+
 use crate::{
     client::Client,
     crowd::Base,
@@ -98,6 +100,25 @@ impl Participant {
             }
             Self::Line(client) => Ok(client.type_key()),
             Self::Yjs(client) => Ok(client.type_text(text)),
+        }
+    }
+
+    /// When an acknowledgement that is owed has to be sent.
+    pub(crate) fn acknowledge_at(&self) -> Option<Instant> {
+        match self {
+            Self::Repo(client, _) => client.acknowledge_at,
+            Self::Line(_) | Self::Yjs(_) => None,
+        }
+    }
+
+    /// Queues an acknowledgement that is owed.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn acknowledge(&mut self) -> Result<()> {
+        match self {
+            Self::Repo(client, document) => client.speak(*document),
+            Self::Line(_) | Self::Yjs(_) => Ok(()),
         }
     }
 

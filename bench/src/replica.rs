@@ -13,7 +13,7 @@ use taiwa_shared::{
     ids::{DocumentId, UserId},
     sync::{
         chunks::{ChangeHash, StoredChange},
-        document::{Authors, DocumentSync, PeerAccess, PeerRole, SyncKind},
+        document::{Authors, DocumentSync, Due, PeerAccess, PeerRole, SyncKind},
     },
 };
 
@@ -118,6 +118,11 @@ impl Replica {
         let bytes: Option<Vec<Bytes>> = outgoing.changes().iter().map(|hash| self.bytes.get(hash).cloned()).collect();
         let bytes = bytes.context("the server asks for what somebody else typed")?;
         Ok(Some((outgoing.kind, outgoing.encode(&bytes))))
+    }
+
+    /// When to send [`Self::next_message`].
+    pub(crate) fn due(&self) -> Due {
+        self.sync.due(SERVER)
     }
 
     /// Whether the server has acknowledged all that is here, and all that it has told of is here.

@@ -1,11 +1,12 @@
 //! The document hub on a real socket over a real database file: stored before acknowledged, nothing to anyone without
 //! access, nobody disturbed by others. Clients are Automerge's own sync, not ours.
 //!
-//! Map: [`storing`], [`access`], [`traffic`], [`quotas`]; [`house`] the hub with its people.
+//! Map: [`storing`], [`acknowledging`], [`access`], [`traffic`], [`quotas`]; [`house`] the hub with its people.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod access;
+mod acknowledging;
 mod house;
 mod quotas;
 mod storing;

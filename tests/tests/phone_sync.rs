@@ -139,7 +139,8 @@ impl World {
             backoff: Backoff { first: Duration::from_millis(5), longest: Duration::from_millis(50) },
             seed: 1,
         };
-        let (sync, events) = SyncHandle::start(config, store.clone(), holder.clone(), Arc::new(self.clock.clone()));
+        let (documents, clock) = (store.documents().await.unwrap(), Arc::new(self.clock.clone()));
+        let (sync, events) = SyncHandle::start(config, store.clone(), holder.clone(), clock, &documents);
         let seen = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(collect(events, seen.clone()));
         Phone { user: login.user, store, sync, link, seen, holder, editor: Mutex::new(None), _folder: folder }

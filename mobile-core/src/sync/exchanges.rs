@@ -3,11 +3,17 @@
 //! Made when the server has answered `join` and dropped with the connection. Everything received in one batch is stored
 //! in one transaction, and nothing that acknowledges it leaves before. Knows nothing of sockets and tokens.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet, VecDeque},
+};
 
 use taiwa_shared::{
     ids::DocumentId,
-    sync::{chunks::StoredChange, document::SyncKind},
+    sync::{
+        chunks::StoredChange,
+        document::{Due, SyncKind},
+    },
 };
 
 use super::{
@@ -211,20 +217,19 @@ impl Exchanges {
         self.known.get(&document).is_none_or(|known| !known.claimed || known.refused.is_some())
     }
 
-    /// Whether [`Self::next_message`] has something.
-    pub(super) fn wants_to_send(&self) -> bool {
-        self.open.values().any(OpenDocument::wants_to_send)
+    /// How pressing it is to send [`Self::next_message`].
+    pub(super) fn due(&self) -> Due {
+        self.open.values().map(OpenDocument::due).max().unwrap_or(Due::Nothing)
     }
 
-    /// The next message, of documents on screen first.
+    /// The next message, the most pressing first, and of these documents on screen.
     pub(super) async fn next_message(
         &mut self,
         outcome: &mut Outcome,
     ) -> Result<Option<(DocumentId, SyncKind, Vec<u8>)>, StoreError> {
-        let speaking = self.open.iter().filter(|(_, open)| open.wants_to_send()).map(|(id, _)| *id);
-        let Some(document) = speaking.min_by_key(|id| (!self.on_screen.contains(id), *id)) else {
-            return Ok(None);
-        };
+        let speaking = self.open.iter().map(|(id, open)| (open.due(), *id)).filter(|(it, _)| *it > Due::Nothing);
+        let first = speaking.min_by_key(|(due, id)| (Reverse(*due), !self.on_screen.contains(id), *id));
+        let Some((_, document)) = first else { return Ok(None) };
         let known = self.known.get(&document).ok_or(StoreError::UnknownDocument(document))?;
         let open = self.open.get_mut(&document).expect("it was just found");
         let message = open.next_message(&self.store, known).await?;

@@ -19,7 +19,7 @@ use super::{
     inbox::{Attention, Inbox, Shown},
     task::{Ends, Task},
 };
-use crate::store::Store;
+use crate::store::{LocalDocument, Store};
 
 /// Events that wait for the session; when they are not taken, the task stops reading the socket.
 const MAX_EVENTS_WAITING: usize = 64;
@@ -35,7 +35,7 @@ pub struct SyncHandle {
 }
 
 impl SyncHandle {
-    /// Starts the task on the current runtime; it connects by itself.
+    /// Starts the task on the current runtime; it connects by itself. `documents` are those of the store.
     ///
     /// The receiver must be read: a full one holds the task back, which holds the socket back.
     pub fn start<C: Credentials>(
@@ -43,13 +43,16 @@ impl SyncHandle {
         store: Store,
         credentials: Arc<C>,
         clock: Arc<dyn Clock>,
+        documents: &[LocalDocument],
     ) -> (Self, mpsc::Receiver<SyncEvent>) {
         let inbox = Arc::new(Inbox::default());
         let cancel = CancellationToken::new();
         let (events, received) = mpsc::channel(MAX_EVENTS_WAITING);
         let (report, status) = watch::channel(SyncStatus::default());
+        let refused =
+            documents.iter().filter(|document| document.refused.is_some()).map(|document| document.id).collect();
         let ends = Ends { inbox: inbox.clone(), events, report, cancel: cancel.clone() };
-        let task = Task::new(config, store, credentials, clock, ends);
+        let task = Task::new(config, store, credentials, clock, ends, refused);
         // It ends when the token is cancelled, and its own jobs end with it.
         let tracker = TaskTracker::new();
         tracker.spawn(task.run());

@@ -10,7 +10,7 @@ use taiwa_shared::{
     ids::HeadsDigest,
     sync::{
         chunks::{ChangeHash, StoredChange},
-        document::{Accepted, Authors, DocumentSync, Outgoing, PeerAccess, PeerRole, SyncKind},
+        document::{Accepted, Authors, DocumentSync, Due, Outgoing, PeerAccess, PeerRole, SyncKind},
         rejection::{GraphError, Rejection},
     },
 };
@@ -127,13 +127,14 @@ impl OpenDocument {
         self.unacknowledged.is_empty()
     }
 
-    pub(super) fn wants_to_send(&self) -> bool {
-        self.sync.wants_to_send(Server)
+    /// How pressing it is to send [`Self::next_message`].
+    pub(super) fn due(&self) -> Due {
+        self.sync.due(Server)
     }
 
     /// Whether both sides are known to have the same.
     pub(super) fn is_in_sync(&self) -> bool {
-        self.heard && !self.wants_to_send() && self.sync.peer_has_all(Server) && self.sync.has_all_of(Server)
+        self.heard && self.due() < Due::Now && self.sync.peer_has_all(Server) && self.sync.has_all_of(Server)
     }
 
     /// The digest as records carry it: none while there is only the genesis.

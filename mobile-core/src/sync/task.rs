@@ -85,6 +85,7 @@ impl<C: Credentials> Task<C> {
         credentials: Arc<C>,
         clock: Arc<dyn Clock>,
         ends: Ends,
+        refused: HashSet<DocumentId>,
     ) -> Self {
         let me = PeerId::new(format!("taiwa-{}", config.device)).expect("a device id is shorter than a peer id may be");
         Self {
@@ -105,7 +106,7 @@ impl<C: Credentials> Task<C> {
             quarantine: Quarantine::default(),
             on_screen: HashMap::new(),
             wanted: HashSet::new(),
-            refused: HashSet::new(),
+            refused,
             runs: Vec::new(),
             replan: false,
             waiting: Waiting::default(),
@@ -115,19 +116,13 @@ impl<C: Credentials> Task<C> {
 
     /// Runs until cancelled.
     pub(super) async fn run(mut self) {
-        match self.store.documents().await {
-            Ok(documents) => {
-                self.refused = documents.into_iter().filter(|d| d.refused.is_some()).map(|d| d.id).collect();
-            }
-            Err(error) => tracing::error!(%error, "documents could not be read"),
-        }
         self.feed(Event::Tick);
         while !self.ends.cancel.is_cancelled() {
             self.take_requests().await;
             self.settle().await;
+            let contact = self.contact.as_mut();
+            let queue = contact.and_then(|contact| contact.has_to_speak().then(|| contact.socket.queue()));
             let deadline = self.deadline();
-            let speaking = self.contact.as_ref().filter(|contact| contact.wants_to_send());
-            let queue = speaking.map(|contact| contact.socket.queue());
             tokio::select! {
                 () = self.ends.cancel.cancelled() => {}
                 () = self.ends.inbox.asked() => {}
@@ -305,7 +300,9 @@ impl<C: Credentials> Task<C> {
         }
         let link = self.link.next_tick().map(|elapsed| self.began + elapsed);
         let runs = self.runs.iter().map(|run| run.until);
-        link.into_iter().chain(runs).min().unwrap_or_else(|| Instant::now() + IDLE_TICK)
+        // What is due already waits for room, not for time.
+        let owed = self.contact.as_ref().and_then(Contact::speaks_at).filter(|at| *at > Instant::now());
+        link.into_iter().chain(runs).chain(owed).min().unwrap_or_else(|| Instant::now() + IDLE_TICK)
     }
 
     /// Tells the status if it changed.

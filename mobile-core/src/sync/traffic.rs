@@ -9,11 +9,15 @@ use futures_util::FutureExt;
 use taiwa_shared::{
     ids::DocumentId,
     sync::{
-        document::SyncKind,
+        document::{Due, SyncKind},
+        limits::CLIENT_ACKNOWLEDGES_WITHIN,
         wire::{Frame, PROTOCOL_VERSION, PeerId},
     },
 };
-use tokio::{sync::mpsc::OwnedPermit, time::timeout};
+use tokio::{
+    sync::mpsc::OwnedPermit,
+    time::{Instant, timeout},
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
@@ -43,6 +47,8 @@ pub(super) struct Contact {
     server: Option<PeerId>,
     ephemeral_session: String,
     ephemeral_count: u64,
+    /// Until when an acknowledgement may wait, if one is owed and there is nothing else to say.
+    acknowledge_at: Option<Instant>,
 }
 
 impl Contact {
@@ -55,16 +61,31 @@ impl Contact {
             server: None,
             ephemeral_session: format!("{ephemeral_session:016x}"),
             ephemeral_count: 0,
+            acknowledge_at: None,
         }
     }
 
     /// Whether documents are still being exchanged, or something waits for room.
     pub(super) fn is_busy(&self) -> bool {
-        self.exchanges.is_busy() || self.exchanges.wants_to_send()
+        self.exchanges.is_busy() || self.exchanges.due() == Due::Now
     }
 
-    pub(super) fn wants_to_send(&self) -> bool {
-        !self.control.is_empty() || !self.ephemeral.is_empty() || self.exchanges.wants_to_send()
+    /// Whether something has to be sent now; if not, [`Self::speaks_at`] may say when.
+    pub(super) fn has_to_speak(&mut self) -> bool {
+        let due = self.exchanges.due();
+        if due == Due::Nothing {
+            self.acknowledge_at = None;
+        }
+        let is_due = due == Due::Later && {
+            let now = Instant::now();
+            now >= *self.acknowledge_at.get_or_insert(now + CLIENT_ACKNOWLEDGES_WITHIN)
+        };
+        is_due || due == Due::Now || !self.control.is_empty() || !self.ephemeral.is_empty()
+    }
+
+    /// When an acknowledgement that is owed has to be sent.
+    pub(super) fn speaks_at(&self) -> Option<Instant> {
+        self.acknowledge_at
     }
 
     /// A frame about the connection.

@@ -302,7 +302,7 @@ fn acknowledge(hub: &Shared, document: &Arc<OpenDocument>, batch: Batch) {
     hub.committer.changes_stored.fetch_add(stored.changes as u64, Ordering::AcqRel);
     hub.committer.settle(stored);
     // Retired meanwhile: its connections were closed, and whoever opens it next reads the rows.
-    let _ = hub.enter(document, |state| state.committed(document.id, batch));
+    let _ = hub.enter(document, |state| state.committed(document.id, batch, &hub.acknowledgements));
 }
 
 /// Nothing of the batch was stored, or we do not know: whoever opens the document next reads what is there.

@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -15,11 +16,12 @@ use futures_util::{Stream, StreamExt};
 use taiwa_shared::{
     ids::DocumentId,
     sync::{
-        document::{InspectedMessage, SyncKind, UncheckedMessage, weigh},
+        document::{Due, InspectedMessage, SyncKind, UncheckedMessage, weigh},
         rejection::Rejection,
         wire::{Frame, PROTOCOL_VERSION, PeerId, PeerMetadata, RenewalToken},
     },
 };
+use tokio::time::Instant;
 
 use super::{
     Shared,
@@ -27,7 +29,7 @@ use super::{
     document::OpenDocument,
     outbox::Ephemeral,
     quota::{Bucket, REFUSED_MESSAGE},
-    state::{Received, SessionKey},
+    state::{Received, SessionKey, State},
 };
 
 /// Messages that weigh more are inspected on the blocking pool: 16 KiB are about 80 one-key changes at 4 µs each.
@@ -76,19 +78,21 @@ pub(super) async fn run(
 ) -> Closing {
     let per_second = f64::from(hub.limits.ephemerals_per_second);
     let mut ephemerals = Bucket::new(per_second, per_second);
+    // Once: all connections are in one list of who waits for it.
+    let mut stopping = pin!(hub.stopping.cancelled());
     loop {
         // Not so long that pings go unanswered; whoever made more work than that waits again after the next message.
         let pause = connection.quota.pause().min(hub.limits.ping_interval);
         if !pause.is_zero() {
             tokio::select! {
-                () = hub.stopping.cancelled() => return std::future::pending().await,
+                () = &mut stopping => return std::future::pending().await,
                 () = tokio::time::sleep(pause) => {}
             }
         }
         let message = tokio::select! {
             biased;
             // What comes after this is sent again to the next server.
-            () = hub.stopping.cancelled() => return std::future::pending().await,
+            () = &mut stopping => return std::future::pending().await,
             message = messages.next() => message,
         };
         connection.unanswered_pings.store(0, Ordering::Release);
@@ -208,15 +212,17 @@ async fn receive(
     let takes_changes = hub.enter(&open, |state| state.sync.takes_changes(key)).map_err(|_| Closing::fault())?;
     let received = if takes_changes && weigh(&data) > INLINE_WEIGHT {
         let (hub, connection, open) = (Arc::clone(hub), Arc::clone(connection), Arc::clone(&open));
-        let work = tokio::task::spawn_blocking(move || stage(&hub, &connection, &open, key, kind, &data));
+        let work = tokio::task::spawn_blocking(move || stage(&hub, &connection, &open, key, kind, &data, true));
         work.await.map_err(|_| Closing::fault())?
     } else {
-        stage(hub, connection, &open, key, kind, &data)
+        stage(hub, connection, &open, key, kind, &data, takes_changes)
     };
     match received {
         Ok(answer) => {
-            if answer {
-                connection.outbox.mark(document);
+            match answer {
+                Due::Now => connection.outbox.mark(document),
+                Due::Later => hub.acknowledgements.owe(connection, document, Instant::now()),
+                Due::Nothing => {}
             }
             Ok(())
         }
@@ -230,8 +236,8 @@ async fn receive(
     }
 }
 
-/// Inspects a message and stages what it brings; returns whether there is something to answer at once. Only the last
-/// step, which costs little, holds the document up.
+/// Inspects a message and stages what it brings; returns how pressing it is to answer. Only the last step, which costs
+/// little, holds the document up.
 fn stage(
     hub: &Shared,
     connection: &Connection,
@@ -239,8 +245,9 @@ fn stage(
     key: SessionKey,
     kind: SyncKind,
     data: &[u8],
-) -> Result<bool, Closing> {
-    let inspected = catch_unwind(AssertUnwindSafe(|| inspect(hub, connection, open, key, kind, data)));
+    takes_changes: bool,
+) -> Result<Due, Closing> {
+    let inspected = catch_unwind(AssertUnwindSafe(|| inspect(hub, connection, open, key, kind, data, takes_changes)));
     let message = inspected
         .unwrap_or_else(|_| {
             tracing::error!(document.id = %open.id, "inspecting a message panicked");
@@ -278,16 +285,17 @@ fn inspect<'a>(
     key: SessionKey,
     kind: SyncKind,
     data: &'a [u8],
+    takes_changes: bool,
 ) -> Result<InspectedMessage<'a>, Closing> {
-    // Retired under us: everybody on it reconnects.
-    let fault = |_| Closing::fault();
     let rejected = |rejection: Rejection| hub.refuse(&rejection);
-    let takes_changes = hub.enter(open, |state| state.sync.takes_changes(key)).map_err(fault)?;
     let message = UncheckedMessage::read(kind, data, takes_changes).map_err(rejected)?;
     connection.quota.spend(message.weight());
-    let known =
-        hub.enter(open, |state| message.hashes().filter(|hash| state.sync.knows(key, hash)).collect::<HashSet<_>>());
-    let known = known.map_err(fault)?;
+    let mut known = HashSet::new();
+    if message.hashes().next().is_some() {
+        let find = |state: &mut State| message.hashes().filter(|hash| state.sync.knows(key, hash)).collect();
+        // Retired under us: everybody on it reconnects.
+        known = hub.enter(open, find).map_err(|_| Closing::fault())?;
+    }
     message.inspect(|hash| known.contains(hash)).map_err(rejected)
 }
 

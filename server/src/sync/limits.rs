@@ -27,6 +27,9 @@ pub struct HubLimits {
     pub commit_window: Duration,
     /// As [`Self::commit_window`], at most, when commits are large: then more is saved than it delays.
     pub busy_commit_window: Duration,
+    /// While somebody goes on typing, an acknowledgement may wait this long for a message that goes anyway. RFC 1122
+    /// allows TCP 0.5 s.
+    pub acknowledge_within: Duration,
     /// A document without new changes for this long gets its digest renewed in its record.
     pub quiet_after: Duration,
     /// A document without connected peers for this long is evicted.
@@ -70,6 +73,7 @@ impl Default for HubLimits {
             write_timeout: Duration::from_secs(40),
             commit_window: Duration::from_millis(5),
             busy_commit_window: Duration::from_millis(25),
+            acknowledge_within: Duration::from_millis(250),
             quiet_after: Duration::from_secs(5),
             evict_after: Duration::from_secs(60),
             resident_budget_bytes: 256 * 1024 * 1024,

@@ -1,11 +1,12 @@
 //! The document hub: sockets on one side, documents on the other, and nothing acknowledged before it is stored.
 //!
 //! Map: `socket` one socket's life, with `inbound` and `outbound` as its halves and `connection` as what others see of
-//! it; `outbox` what it still has to send; `roster` who is connected; `registry`, `open`, `document` and `state` the
+//! it; `outbox` what it still has to send, `acknowledgements` what of that may wait; `roster` who is connected; `registry`, `open`, `document` and `state` the
 //! open documents; `commit` the one writer; `quota` what one person may cost; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
 //! The hub moves bytes between people who may have them; it never opens a document and knows nothing of its contents.
 
 mod access;
+mod acknowledgements;
 mod commit;
 mod connection;
 mod document;
@@ -41,6 +42,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     access::AccessVersions,
+    acknowledgements::Acknowledgements,
     commit::{Committer, MAX_JOBS},
     connection::Closing,
     document::{NotEntered, OpenDocument, Remains},
@@ -82,6 +84,7 @@ struct Shared {
     access: AccessVersions,
     quotas: Quotas,
     committer: Committer,
+    acknowledgements: Acknowledgements,
     numbers: AtomicU64,
     /// Nothing more is received.
     stopping: CancellationToken,
@@ -122,6 +125,7 @@ impl Hub {
             access: AccessVersions::default(),
             quotas: Quotas::default(),
             committer: Committer::new(jobs),
+            acknowledgements: Acknowledgements::new(limits.acknowledge_within),
             numbers: AtomicU64::new(0),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
@@ -130,6 +134,7 @@ impl Hub {
             tasks: TaskTracker::new(),
         });
         shared.tasks.spawn(commit::run(Arc::clone(&shared), todo));
+        shared.tasks.spawn(acknowledgements::run(Arc::clone(&shared)));
         shared.tasks.spawn(news::run(Arc::clone(&shared), news));
         shared.tasks.spawn(upkeep::watch(Arc::clone(&shared)));
         shared.tasks.spawn(upkeep::sweep(Arc::clone(&shared)));

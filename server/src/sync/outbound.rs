@@ -3,7 +3,10 @@
 //! The only place where bytes of documents leave. Right before they do, the session must be as fresh as the news;
 //! otherwise the records are asked again and the message is dropped if access was lost.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
@@ -34,18 +37,24 @@ pub(super) async fn run(
 ) -> Closing {
     let mut ping = interval_at(Instant::now() + hub.limits.ping_interval, hub.limits.ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Once: all connections are in one list of who waits for it.
+    let mut draining = pin!(hub.draining.cancelled());
     loop {
+        let is_last = hub.draining.is_cancelled();
+        if is_last {
+            connection.outbox.release_all();
+        }
         while let Some(task) = connection.outbox.next() {
             if let Err(closing) = perform(hub, connection, socket, task).await {
                 return closing;
             }
         }
-        if hub.draining.is_cancelled() {
+        if is_last {
             return Closing::stopping();
         }
         tokio::select! {
             () = connection.outbox.filled() => {}
-            () = hub.draining.cancelled() => {}
+            () = &mut draining => {}
             _ = ping.tick() => {
                 if connection.unanswered_pings.fetch_add(1, Ordering::AcqRel) >= MAX_UNANSWERED_PINGS {
                     return Closing::dead();

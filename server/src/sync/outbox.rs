@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,12 +15,15 @@ use taiwa_shared::{
     ids::DocumentId,
     sync::wire::{Frame, PeerId},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// Control frames (mostly `doc-unavailable`) that may wait before the reading half has to.
 const MAX_CONTROL: usize = 256;
 /// Ephemeral messages that may wait, one per document and sender; older ones are dropped, as they would be outdated.
 const MAX_EPHEMERAL: usize = 64;
+/// Somebody who was told something within so many times the patience with acknowledgements is in the middle of typing
+/// together, and is likely to be told something again.
+const TALKING: u32 = 4;
 
 /// Somebody else's ephemeral message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,10 @@ struct Marks {
     check_access: bool,
     documents: VecDeque<DocumentId>,
     marked: HashSet<DocumentId>,
+    /// Documents of which an acknowledgement is owed and nothing else, and until when it may wait.
+    held: Vec<(DocumentId, Instant)>,
+    /// When a document's message was last taken.
+    spoke: Option<Instant>,
     ephemeral_order: VecDeque<(DocumentId, PeerId)>,
     ephemeral: HashMap<(DocumentId, PeerId), Ephemeral>,
     news: Option<i64>,
@@ -67,6 +75,35 @@ impl Outbox {
             marks.documents.push_back(document);
             self.filled.notify_one();
         }
+    }
+
+    /// Notes that an acknowledgement is owed of a document. It may wait until the instant that is returned, and then
+    /// [`Self::release`] has to be called; none if it need not be, as when nothing was said for a while: then nothing
+    /// is likely to go anyway.
+    pub(super) fn owe(&self, document: DocumentId, now: Instant, patience: Duration) -> Option<Instant> {
+        let mut marks = self.marks();
+        if marks.marked.contains(&document) || marks.held.iter().any(|(held, _)| *held == document) {
+            return None;
+        }
+        if marks.spoke.is_none_or(|spoke| now.duration_since(spoke) > TALKING * patience) {
+            drop(marks);
+            self.mark(document);
+            return None;
+        }
+        marks.held.push((document, now + patience));
+        Some(now + patience)
+    }
+
+    /// What may not wait beyond `now` is to be sent.
+    pub(super) fn release(&self, now: Instant) {
+        let due: Vec<_> = self.marks().held.extract_if(.., |(_, until)| *until <= now).collect();
+        due.into_iter().for_each(|(document, _)| self.mark(document));
+    }
+
+    /// What was owed is to be sent.
+    pub(super) fn release_all(&self) {
+        let held = std::mem::take(&mut self.marks().held);
+        held.into_iter().for_each(|(document, _)| self.mark(document));
     }
 
     /// Queues a control frame.
@@ -125,6 +162,8 @@ impl Outbox {
         }
         if let Some(document) = marks.documents.pop_front() {
             marks.marked.remove(&document);
+            marks.held.retain(|(held, _)| *held != document);
+            marks.spoke = Some(Instant::now());
             return Some(Task::Sync(document));
         }
         if let Some(key) = marks.ephemeral_order.pop_front()
@@ -167,6 +206,26 @@ mod tests {
         }
         assert_eq!(outbox.next(), Some(Task::Sync(DOCUMENT)));
         assert_eq!(outbox.next(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_waits_only_while_they_talk_and_goes_with_what_is_sent_anyway() {
+        let (outbox, start, patience) = (Outbox::default(), Instant::now(), Duration::from_secs(1));
+        assert_eq!(outbox.owe(DOCUMENT, start, patience), None, "nothing was said yet");
+        assert_eq!(outbox.next(), Some(Task::Sync(DOCUMENT)));
+        let until = outbox.owe(DOCUMENT, start, patience).unwrap();
+        assert_eq!((outbox.owe(DOCUMENT, start, patience), outbox.next()), (None, None));
+        outbox.release(until.checked_sub(Duration::from_millis(1)).unwrap());
+        assert_eq!(outbox.next(), None);
+        outbox.release(until);
+        assert_eq!((outbox.next(), outbox.next()), (Some(Task::Sync(DOCUMENT)), None));
+        outbox.owe(DOCUMENT, start, patience).unwrap();
+        outbox.mark(DOCUMENT);
+        assert_eq!(outbox.next(), Some(Task::Sync(DOCUMENT)));
+        outbox.release_all();
+        assert_eq!(outbox.next(), None, "it went with what was sent");
+        let later = start + Duration::from_secs(60);
+        assert_eq!((outbox.owe(DOCUMENT, later, patience), outbox.next()), (None, Some(Task::Sync(DOCUMENT))));
     }
 
     #[test]

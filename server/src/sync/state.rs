@@ -14,13 +14,13 @@ use taiwa_shared::{
     ids::{DocumentId, UserId},
     sync::{
         chunks::{ActorId, ChangeHash, encode_log},
-        document::{DocumentSync, InspectedMessage, Outgoing, PeerRole, StageMark, SyncKind},
+        document::{DocumentSync, Due, InspectedMessage, Outgoing, PeerRole, StageMark, SyncKind},
         rejection::Rejection,
     },
 };
 use tokio::time::Instant;
 
-use super::{HubLimits, connection::Connection, document::Remains};
+use super::{HubLimits, acknowledgements::Acknowledgements, connection::Connection, document::Remains};
 use crate::store::chunks::ChunkRow;
 
 /// First byte of a row that is not sealed.
@@ -70,8 +70,8 @@ pub(super) struct Batch {
 pub(super) struct Received {
     /// New changes were staged: the document has to be committed.
     pub(super) staged: Option<Unstored>,
-    /// There is something to say to the sender at once.
-    pub(super) answer: bool,
+    /// How pressing it is to answer the sender.
+    pub(super) answer: Due,
 }
 
 /// The next message to a session.
@@ -220,7 +220,7 @@ impl State {
             // A copy of its own: a slice would keep the whole received message in memory.
             self.staged.push((header.hash, Bytes::copy_from_slice(&accepted.change.bytes)));
         }
-        let received = Received { staged: (new.changes > 0).then_some(new), answer: self.sync.wants_to_send(key) };
+        let received = Received { staged: (new.changes > 0).then_some(new), answer: self.sync.due(key) };
         // Last: after a panic, what is counted here is subtracted from what the caller counted, which is nothing yet.
         self.unstored = self.unstored + new;
         Ok(received)
@@ -254,7 +254,7 @@ impl State {
     }
 
     /// The batch is on disk: now, and not before, it may be acknowledged and forwarded.
-    pub(super) fn committed(&mut self, document: DocumentId, batch: Batch) {
+    pub(super) fn committed(&mut self, document: DocumentId, batch: Batch, acknowledgements: &Acknowledgements) {
         self.sync.commit_until(batch.mark);
         self.in_commit = Unstored::default();
         self.stored.next_row = batch.row.n + 1;
@@ -267,8 +267,10 @@ impl State {
             self.recent.push(hash, bytes);
         }
         for (key, connection) in &self.sessions {
-            if self.sync.wants_to_send(*key) {
-                connection.outbox.mark(document);
+            match self.sync.due(*key) {
+                Due::Now => connection.outbox.mark(document),
+                Due::Later => acknowledgements.owe(connection, document, self.changed),
+                Due::Nothing => {}
             }
         }
     }
@@ -302,7 +304,7 @@ impl State {
         self.archive_used |= from_archive;
         match bytes {
             Some(bytes) => {
-                let more = self.sync.wants_to_send(key);
+                let more = self.sync.due(key) == Due::Now;
                 Next::Message(outgoing.kind, outgoing.encode(&bytes), more)
             }
             None => Next::Missing(outgoing),

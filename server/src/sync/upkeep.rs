@@ -15,6 +15,8 @@ use super::{
 };
 use crate::store::{StoreError, chunks::ChunkRow};
 
+/// A sweep looks at every open document; what it does is in no hurry.
+const TICKS_PER_SWEEP: u32 = 4;
 /// Digests renewed in one transaction.
 const DIGESTS_PER_COMMIT: usize = 256;
 /// A document in use is folded when it has this many times the rows of an idle one: some hours of writing.
@@ -47,7 +49,7 @@ pub(super) async fn watch(hub: Arc<Shared>) {
 
 /// Renews digests and evicts, until the hub has halted.
 pub(super) async fn sweep(hub: Arc<Shared>) {
-    let mut tick = interval(hub.limits.tick);
+    let mut tick = interval(hub.limits.tick * TICKS_PER_SWEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

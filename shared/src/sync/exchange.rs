@@ -9,7 +9,7 @@ use automerge::sync::BloomFilter;
 
 use super::{
     chunks::ChangeHash,
-    document::{PeerAccess, PeerRole},
+    document::{Due, PeerAccess, PeerRole},
     graph::{Graph, Index},
     limits::{MAX_HASHES, MAX_HEADS, MAX_MESSAGE_BYTES_OUT, MAX_UNANSWERED_NEEDS, MAX_WANTED},
     message::{Have, Incoming, READ_ONLY, SUPPORTS_SYNC_RESET, SYNC_RESET},
@@ -209,12 +209,19 @@ impl Exchange {
         need
     }
 
-    /// Whether [`Self::next`] has something to say.
-    pub(crate) fn wants_to_send<P: Copy + Eq>(&self, graph: &Graph, runs: &Runs<P>, peer: P) -> bool {
-        let heads_are_new = self.last_sent_heads.as_deref() != Some(graph.committed_heads());
-        heads_are_new || self.owes_reset || self.has_changes_to_send(graph, runs, peer) || {
-            let need = self.need(graph);
-            !need.is_empty() && (self.ask_again || need != self.asked)
+    /// How pressing it is to say what [`Self::next`] has.
+    pub(crate) fn due<P: Copy + Eq>(&self, graph: &Graph, runs: &Runs<P>, peer: P) -> Due {
+        let is_pressing =
+            self.owes_reset || self.last_sent_heads.is_none() || self.has_changes_to_send(graph, runs, peer) || {
+                let need = self.need(graph);
+                !need.is_empty() && (self.ask_again || need != self.asked)
+            };
+        if is_pressing {
+            Due::Now
+        } else if self.last_sent_heads.as_deref() != Some(graph.committed_heads()) {
+            Due::Later
+        } else {
+            Due::Nothing
         }
     }
 
@@ -226,7 +233,7 @@ impl Exchange {
 
     /// The next message, if there is something to say.
     pub(crate) fn next<P: Copy + Eq>(&mut self, graph: &Graph, runs: &Runs<P>, peer: P) -> Option<Draft> {
-        if !self.wants_to_send(graph, runs, peer) {
+        if self.due(graph, runs, peer) == Due::Nothing {
             return None;
         }
         let mut heads: Vec<_> = graph.committed_heads().iter().map(|index| graph.hash(*index)).collect();

@@ -3,6 +3,8 @@
 //! Limits on what a peer sends are checked before anything is allocated for it. A limit that an honest client can
 //! reach says what that client has to do instead.
 
+use std::time::Duration;
+
 /// 1 MiB: the largest frame that is read. Our own messages stay near 64 KiB; the largest honest one is a stock
 /// client's first upload of about 8 000 one-key changes at 125 bytes each.
 pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
@@ -10,6 +12,10 @@ pub const MAX_FRAME_BYTES: usize = 1024 * 1024;
 /// 64 KiB of changes per outgoing message: larger ones pin read buffers for the life of a connection (1.25 MB after
 /// one 650 KB upload). One change larger than this travels alone.
 pub const MAX_MESSAGE_BYTES_OUT: usize = 64 * 1024;
+
+/// How long a client's acknowledgement may wait for a message that goes anyway: nobody waits for it, and a
+/// phone's radio is not woken for it while somebody types. An answer that is waited for is never held back.
+pub const CLIENT_ACKNOWLEDGES_WITHIN: Duration = Duration::from_secs(1);
 
 /// Hashes in `heads` or `need`: concurrent heads come from people typing at once, so tens are already a lot.
 pub const MAX_HASHES: usize = 256;

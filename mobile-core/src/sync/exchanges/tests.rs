@@ -207,7 +207,7 @@ async fn what_is_received_is_in_the_store_before_anything_is_said_about_it() {
     world.store.close().await;
     let received = world.exchanges.receive(answers, &mut Outcome::default()).await;
     assert!(received.is_err());
-    assert!(!world.exchanges.wants_to_send());
+    assert_eq!(world.exchanges.due(), Due::Nothing);
 }
 
 #[tokio::test]

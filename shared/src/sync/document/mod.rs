@@ -71,6 +71,18 @@ pub enum SyncKind {
     Sync,
 }
 
+/// When a message is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// There is nothing to say.
+    Nothing,
+    /// What the peer sent is here, and that is all there is to say: an acknowledgement, which may wait for a message
+    /// that goes anyway, as TCP's do (RFC 1122, section 4.2.3.2).
+    Later,
+    /// There are changes to send, or an answer is waited for.
+    Now,
+}
+
 /// A point in the staging order, for commits that overlap with further staging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageMark {
@@ -193,9 +205,15 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         Some(Outgoing { kind: SyncKind::Sync, front, changes, flags })
     }
 
+    /// When to send what [`Self::next_message`] has for a peer.
+    pub fn due(&self, peer: P) -> Due {
+        let of = |exchange: &Exchange| exchange.due(&self.graph, &self.runs, peer);
+        self.sessions.get(&peer).map_or(Due::Nothing, of)
+    }
+
     /// Whether [`Self::next_message`] would say something.
     pub fn wants_to_send(&self, peer: P) -> bool {
-        self.sessions.get(&peer).is_some_and(|exchange| exchange.wants_to_send(&self.graph, &self.runs, peer))
+        self.due(peer) != Due::Nothing
     }
 
     /// Whether the peer has acknowledged everything that is committed here.

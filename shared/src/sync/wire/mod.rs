@@ -8,7 +8,7 @@ mod read;
 mod tests;
 mod write;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -39,11 +39,11 @@ pub enum WireError {
 
 /// The name a peer gives itself; the connection binds it to whoever signed in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(String);
+pub struct PeerId(Arc<str>);
 
 impl PeerId {
     /// A peer id of 1 to 128 bytes; `None` if the text is empty or longer.
-    pub fn new(text: impl Into<String>) -> Option<Self> {
+    pub fn new(text: impl Into<Arc<str>>) -> Option<Self> {
         let text = text.into();
         (1..=MAX_PEER_ID_BYTES).contains(&text.len()).then_some(Self(text))
     }

@@ -91,7 +91,7 @@ fn frames_without_what_they_need_are_refused() {
     assert_eq!(Frame::decode(&vec![0; MAX_FRAME_BYTES + 1]), Err(WireError::TooLarge(MAX_FRAME_BYTES + 1)));
     assert!(matches!(Frame::decode(&[]), Err(WireError::NotAFrame(_))));
     assert!(matches!(Frame::decode(&[0xa0]), Err(WireError::NotAFrame(_))));
-    let long = Frame::Leave { sender: PeerId("x".repeat(129)) };
+    let long = Frame::Leave { sender: PeerId("x".repeat(129).into()) };
     assert_eq!(Frame::decode(&long.encode()), Err(WireError::Field { kind: "leave", field: "senderId" }));
 }
 
