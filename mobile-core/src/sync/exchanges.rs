@@ -227,9 +227,8 @@ impl Exchanges {
         &mut self,
         outcome: &mut Outcome,
     ) -> Result<Option<(DocumentId, SyncKind, Vec<u8>)>, StoreError> {
-        let speaking = self.open.iter().map(|(id, open)| (open.due(), *id)).filter(|(it, _)| *it > Due::Nothing);
-        let first = speaking.min_by_key(|(due, id)| (Reverse(*due), !self.on_screen.contains(id), *id));
-        let Some((_, document)) = first else { return Ok(None) };
+        let speaking = self.open.iter().map(|(id, open)| (Reverse(open.due()), !self.on_screen.contains(id), *id));
+        let Some((_, _, document)) = speaking.filter(|(due, ..)| due.0 > Due::Nothing).min() else { return Ok(None) };
         let known = self.known.get(&document).ok_or(StoreError::UnknownDocument(document))?;
         let open = self.open.get_mut(&document).expect("it was just found");
         let message = open.next_message(&self.store, known).await?;

@@ -23,7 +23,7 @@ use super::{
     document::OpenDocument,
     open::read_archive,
     outbox::{Ephemeral, Task},
-    state::{Next, SessionKey},
+    state::{Next, Ready, SessionKey},
 };
 
 /// Pings without an answer after which a connection is dead.
@@ -107,13 +107,13 @@ async fn next_message(hub: &Shared, connection: &Connection, document: DocumentI
     let Ok(next) = hub.enter(&open, |state| state.next(key)) else {
         return Err(Closing::fault());
     };
-    let (kind, data, more) = match next {
+    let ready = match next {
         Next::Nothing => return Ok(None),
-        Next::Message(kind, data, more) => (kind, data, more),
+        Next::Message(ready) => ready,
         Next::Missing(outgoing) => {
             Box::pin(read_missing(hub, &open)).await?;
             match hub.enter(&open, |state| state.fill(key, outgoing)) {
-                Ok(Next::Message(kind, data, more)) => (kind, data, more),
+                Ok(Next::Message(ready)) => ready,
                 _ => {
                     tracing::error!(document.id = %document, "the store lacks changes that it had");
                     return Err(Closing::fault());
@@ -121,6 +121,7 @@ async fn next_message(hub: &Shared, connection: &Connection, document: DocumentI
             }
         }
     };
+    let Ready { kind, data, has_changes, more } = ready;
     if more {
         connection.outbox.mark(document);
     }
@@ -130,6 +131,9 @@ async fn next_message(hub: &Shared, connection: &Connection, document: DocumentI
     let Some(target) = connection.peer().cloned() else {
         return Ok(None);
     };
+    if has_changes {
+        connection.outbox.note_changes_sent(Instant::now());
+    }
     let (sender, data) = (hub.name.clone(), Bytes::from(data));
     Ok(Some(match kind {
         SyncKind::Request => Frame::Request { sender, target, document, data },

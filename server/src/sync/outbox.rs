@@ -21,8 +21,8 @@ use tokio::{sync::Notify, time::Instant};
 const MAX_CONTROL: usize = 256;
 /// Ephemeral messages that may wait, one per document and sender; older ones are dropped, as they would be outdated.
 const MAX_EPHEMERAL: usize = 64;
-/// Somebody who was told something within so many times the patience with acknowledgements is in the middle of typing
-/// together, and is likely to be told something again.
+/// Whoever was sent changes within so many times the patience with acknowledgements is in the middle of typing together,
+/// and is likely to be sent some again.
 const TALKING: u32 = 4;
 
 /// Somebody else's ephemeral message.
@@ -60,8 +60,8 @@ struct Marks {
     marked: HashSet<DocumentId>,
     /// Documents of which an acknowledgement is owed and nothing else, and until when it may wait.
     held: Vec<(DocumentId, Instant)>,
-    /// When a document's message was last taken.
-    spoke: Option<Instant>,
+    /// When changes were last sent.
+    changes_sent: Option<Instant>,
     ephemeral_order: VecDeque<(DocumentId, PeerId)>,
     ephemeral: HashMap<(DocumentId, PeerId), Ephemeral>,
     news: Option<i64>,
@@ -78,20 +78,25 @@ impl Outbox {
     }
 
     /// Notes that an acknowledgement is owed of a document. It may wait until the instant that is returned, and then
-    /// [`Self::release`] has to be called; none if it need not be, as when nothing was said for a while: then nothing
-    /// is likely to go anyway.
+    /// [`Self::release`] has to be called; none if it need not be, as when no changes were sent for a while: then
+    /// none are likely to go anyway.
     pub(super) fn owe(&self, document: DocumentId, now: Instant, patience: Duration) -> Option<Instant> {
         let mut marks = self.marks();
         if marks.marked.contains(&document) || marks.held.iter().any(|(held, _)| *held == document) {
             return None;
         }
-        if marks.spoke.is_none_or(|spoke| now.duration_since(spoke) > TALKING * patience) {
+        if marks.changes_sent.is_none_or(|sent| now.duration_since(sent) > TALKING * patience) {
             drop(marks);
             self.mark(document);
             return None;
         }
         marks.held.push((document, now + patience));
         Some(now + patience)
+    }
+
+    /// Changes were sent.
+    pub(super) fn note_changes_sent(&self, now: Instant) {
+        self.marks().changes_sent = Some(now);
     }
 
     /// What may not wait beyond `now` is to be sent.
@@ -163,7 +168,6 @@ impl Outbox {
         if let Some(document) = marks.documents.pop_front() {
             marks.marked.remove(&document);
             marks.held.retain(|(held, _)| *held != document);
-            marks.spoke = Some(Instant::now());
             return Some(Task::Sync(document));
         }
         if let Some(key) = marks.ephemeral_order.pop_front()
@@ -211,8 +215,9 @@ mod tests {
     #[test]
     fn an_acknowledgement_waits_only_while_they_talk_and_goes_with_what_is_sent_anyway() {
         let (outbox, start, patience) = (Outbox::default(), Instant::now(), Duration::from_secs(1));
-        assert_eq!(outbox.owe(DOCUMENT, start, patience), None, "nothing was said yet");
+        assert_eq!(outbox.owe(DOCUMENT, start, patience), None, "no changes were sent yet");
         assert_eq!(outbox.next(), Some(Task::Sync(DOCUMENT)));
+        outbox.note_changes_sent(start);
         let until = outbox.owe(DOCUMENT, start, patience).unwrap();
         assert_eq!((outbox.owe(DOCUMENT, start, patience), outbox.next()), (None, None));
         outbox.release(until.checked_sub(Duration::from_millis(1)).unwrap());

@@ -74,12 +74,21 @@ pub(super) struct Received {
     pub(super) answer: Due,
 }
 
+/// A message that can be sent.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) kind: SyncKind,
+    pub(super) data: Vec<u8>,
+    pub(super) has_changes: bool,
+    /// Another one follows.
+    pub(super) more: bool,
+}
+
 /// The next message to a session.
 #[derive(Debug)]
 pub(super) enum Next {
     Nothing,
-    /// Kind, sync message, and whether more follows.
-    Message(SyncKind, Vec<u8>, bool),
+    Message(Ready),
     /// The changes' bytes have to be read from the store first.
     Missing(Outgoing),
 }
@@ -305,7 +314,8 @@ impl State {
         match bytes {
             Some(bytes) => {
                 let more = self.sync.due(key) == Due::Now;
-                Next::Message(outgoing.kind, outgoing.encode(&bytes), more)
+                let (kind, has_changes) = (outgoing.kind, !bytes.is_empty());
+                Next::Message(Ready { kind, data: outgoing.encode(&bytes), has_changes, more })
             }
             None => Next::Missing(outgoing),
         }
@@ -426,7 +436,7 @@ mod tests {
             state.condition(hour);
             assert!(state.stored.archive.is_some(), "the reader has not been told anything yet");
         }
-        while let Next::Message(..) = state.next(SessionKey(1)) {}
+        while let Next::Message(_) = state.next(SessionKey(1)) {}
         state.condition(hour);
         state.condition(hour);
         assert!(state.stored.archive.is_none(), "nobody waits for it");
