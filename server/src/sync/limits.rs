@@ -39,7 +39,7 @@ pub struct HubLimits {
     /// How often every session's access is checked without news: closed pairs become unreadable by time alone, and a
     /// sign-in may have been ended by another process.
     pub access_recheck: Duration,
-    /// How often expired tokens and quiet documents are looked for.
+    /// How often expired tokens are looked for; quiet and unused documents every fourth time.
     pub tick: Duration,
     /// Documents that one connection may have joined.
     pub documents_per_connection: usize,

@@ -1,8 +1,9 @@
 //! The document hub: sockets on one side, documents on the other, and nothing acknowledged before it is stored.
 //!
 //! Map: `socket` one socket's life, with `inbound` and `outbound` as its halves and `connection` as what others see of
-//! it; `outbox` what it still has to send, `acknowledgements` what of that may wait; `roster` who is connected; `registry`, `open`, `document` and `state` the
-//! open documents; `commit` the one writer; `quota` what one person may cost; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
+//! it; `outbox` what it still has to send, `acknowledgements` what of that may wait; `roster` who is connected;
+//! `registry`, `open`, `document` and `state` the open documents; `commit` the one writer; `quota` what one person may
+//! cost; `access` and `news` what changed records mean; `upkeep` what goes by the clock.
 //! The hub moves bytes between people who may have them; it never opens a document and knows nothing of its contents.
 
 mod access;

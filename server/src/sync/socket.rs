@@ -13,7 +13,7 @@ use super::{
 };
 use crate::records::access::Principal;
 
-/// 4 KiB: an edit is about 300 bytes, and every connection keeps its buffer.
+/// 1 KiB: an edit is about 300 bytes, and every connection keeps its buffer.
 const READ_BUFFER_BYTES: usize = 1024;
 /// Room for one large frame that waits for a slow reader, and for what the socket itself adds.
 const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_FRAME_BYTES;
