@@ -107,16 +107,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn documents_among(&self, wanted: &HashSet<DocumentId>) -> Result<Vec<LocalDocument>, StoreError> {
+        let mut found = Vec::with_capacity(wanted.len());
         if wanted.len() <= FEW {
-            let mut found = Vec::with_capacity(wanted.len());
             for document in wanted {
                 found.extend(self.document(*document).await?);
             }
             return Ok(found);
         }
         let rows: Vec<Columns> = sqlx::query_as(READ_ALL).fetch_all(&self.0.read).await.map_err(|e| self.failed(e))?;
-        let is_wanted = |(id, ..): &Columns| self.document_id(id).is_ok_and(|id| wanted.contains(&id));
-        rows.into_iter().filter(is_wanted).map(|row| self.document_of(row)).collect()
+        for row in rows {
+            if wanted.contains(&self.document_id(&row.0)?) {
+                found.push(self.document_of(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// One document, if the phone knows it.
