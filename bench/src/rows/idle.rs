@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use taiwa_tests::figures::Row;
-use tokio::task::JoinSet;
 
 use super::Bench;
 use crate::{
@@ -142,55 +141,4 @@ pub(super) async fn look_again(left: Vec<Left>) -> Result<Vec<Row>> {
         rows.push(row.remark(format!("looked at again after {seconds} s")));
     }
     Ok(rows)
-}
-
-/// `storm`: the server is killed and started again, and everybody comes back at once with an edit made meanwhile.
-///
-/// # Errors
-/// If a server does not start, or a client fails.
-pub(super) async fn storm(bench: &Bench) -> Result<Vec<Row>> {
-    let connections = if bench.quick { 2_000 } else { 5_000 };
-    let mut house = House::open(Size::of_pairs(connections / 2), bench.pinned).await?;
-    let mut replicas = Vec::with_capacity(connections);
-    for number in 0..connections {
-        let table = house.table(number / 2, 0, 2)?;
-        let seat = table.seats[number % 2].clone();
-        let mut replica = Replica::new(&table.key, seat.user)?;
-        replica.connect();
-        replica.type_text("来週の商談")?;
-        let mut client = Client::connect(&seat.door, &seat.name).await?;
-        client.hold(replica);
-        client.settle().await?;
-        replicas.extend(client.leave().into_iter().map(|replica| (seat.clone(), replica)));
-    }
-    house.kill()?;
-    house.restart().await?;
-    let (started, cpu) = (Instant::now(), house.server()?.times()?);
-    let mut coming = JoinSet::new();
-    for (seat, mut replica) in replicas {
-        coming.spawn_local(async move {
-            replica.reconnect();
-            replica.type_text("あ")?;
-            let mut client = Client::connect(&seat.door, &seat.name).await?;
-            client.hold(replica);
-            client.settle().await?;
-            anyhow::Ok((started.elapsed(), client))
-        });
-    }
-    let (mut took, mut clients) = (Vec::with_capacity(connections), Vec::with_capacity(connections));
-    while let Some(came) = coming.join_next().await {
-        let (after, client) = came??;
-        took.push(after.as_secs_f64() * 1e3);
-        clients.push(client);
-    }
-    let cpu = house.server()?.times()?.since(cpu).ran.as_secs_f64();
-    took.sort_by(f64::total_cmp);
-    Ok(vec![
-        Row::new("storm", "taiwa")
-            .with("connections", "", connections as f64)
-            .with("half of them back", "ms", took[took.len() / 2])
-            .with("all of them back", "ms", took[took.len() - 1])
-            .with("server CPU", "µs/connection", cpu * 1e6 / connections as f64)
-            .remark("after kill -9; each brings an edit, and is back when that is on disk"),
-    ])
 }

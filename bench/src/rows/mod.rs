@@ -1,7 +1,7 @@
 //! The measurements, by name and in the order in which they are made.
 //!
 //! Map: [`coedit`] pairs that type at the same time; [`memos`] long ones and short ones; [`fanin`] many at one memo;
-//! [`idle`] connections that come, wait, go, and come back all at once; [`offline`] what was written without a network, and
+//! [`idle`] connections that come, wait and go; [`storm`] all of them at once; [`offline`] what was written without a network, and
 //! memos after a start; [`phone`] the phone core; [`crash`] kill -9; [`guard`] what checking costs. Each row starts servers of its own.
 
 mod coedit;
@@ -12,6 +12,7 @@ mod idle;
 mod memos;
 mod offline;
 pub(crate) mod phone;
+mod storm;
 
 use std::time::Instant;
 
@@ -79,7 +80,7 @@ impl Bench {
                 }),
                 "memos" => memos::measure(self).await,
                 "fan-in" => fanin::measure(self).await,
-                "storm" => idle::storm(self).await,
+                "storm" => storm::storm(self).await,
                 "backlog" => offline::backlog(self).await,
                 "cold" => offline::cold(self).await,
                 "reconnect" => phone::reconnect(self).await,
