@@ -115,9 +115,11 @@ impl From<HttpError> for SessionError {
             ProblemCode::NotFound => Self::NoAccess,
             ProblemCode::UpdateApp => Self::UpdateApp,
             ProblemCode::Unavailable => Self::Offline,
-            ProblemCode::InvalidRequest | ProblemCode::TooLarge | ProblemCode::Internal | ProblemCode::Unknown => {
-                Self::Unexpected(Box::new(error))
-            }
+            ProblemCode::InvalidRequest
+            | ProblemCode::RatingClosed
+            | ProblemCode::TooLarge
+            | ProblemCode::Internal
+            | ProblemCode::Unknown => Self::Unexpected(Box::new(error)),
         }
     }
 }

@@ -139,6 +139,7 @@ fn remedy(code: ProblemCode) -> &'static str {
         ProblemCode::OrganisationNeeded => "send `organisation` with the short name of the person's",
         ProblemCode::TooManyTries => "wait `retry_after_seconds` and try again",
         ProblemCode::NotFound => "treat it as gone; what is not there and what is not for you look the same",
+        ProblemCode::RatingClosed => "tell the person, and do not send it again",
         ProblemCode::TooLarge => "send it in parts",
         ProblemCode::UpdateApp => "ask the person to update the app",
         ProblemCode::Unavailable => "wait `retry_after_seconds` and repeat the request; nothing was changed",

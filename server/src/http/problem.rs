@@ -72,6 +72,7 @@ pub(super) fn kind_of(code: ProblemCode) -> (StatusCode, &'static str) {
         ProblemCode::OrganisationNeeded => (StatusCode::UNPROCESSABLE_ENTITY, "The organisation has to be named"),
         ProblemCode::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, "Too many tries"),
         ProblemCode::NotFound => (StatusCode::NOT_FOUND, "Not there, or not for you"),
+        ProblemCode::RatingClosed => (StatusCode::CONFLICT, "The rating can no longer be given or changed"),
         ProblemCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
         ProblemCode::UpdateApp => (StatusCode::UPGRADE_REQUIRED, "The app is too old for this server"),
         ProblemCode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "The server cannot do it now"),

@@ -59,6 +59,8 @@ slugs! {
     TopicSlug;
     /// How the manager should respond, such as `think`; or [`ResponseSlug::undecided`].
     ResponseSlug;
+    /// A group of topics, such as `career`.
+    CategorySlug;
 }
 
 impl ResponseSlug {

@@ -3,7 +3,7 @@
 //! Map: [`people`] who there is; [`meeting`], [`cadence`] and [`holidays`] when they meet, [`command`] what people
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
-//! date, [`reminders`] a phone's notices, [`search`] finding a line again.
+//! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
@@ -15,6 +15,7 @@ pub mod meeting;
 pub mod ownership;
 pub mod people;
 pub mod proposal;
+pub mod rating;
 pub mod reminders;
 pub mod scheduling;
 pub mod search;

@@ -26,6 +26,8 @@ pub enum ProblemCode {
     TooManyTries,
     /// Not there, or not for you; the two look the same.
     NotFound,
+    /// The week of the rating was counted, or its 1on1 is over for more than two weeks: it can no longer be given or changed.
+    RatingClosed,
     /// The body is larger than the route takes.
     TooLarge,
     /// The phone speaks a version that this server no longer understands.
