@@ -12,12 +12,20 @@ use crate::{
 /// What words are about: a way of responding, or a category of topics. Never both at once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "dimension", content = "slug", rename_all = "snake_case")]
+#[serde(tag = "dimension", rename_all = "snake_case")]
 pub enum Dimension {
     /// One of the responses, never `undecided`.
-    Response(#[cfg_attr(feature = "openapi", schema(value_type = String, examples("listen")))] ResponseSlug),
+    Response {
+        /// Which.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, examples("listen")))]
+        slug: ResponseSlug,
+    },
     /// One of the categories.
-    Category(#[cfg_attr(feature = "openapi", schema(value_type = String, examples("career")))] CategorySlug),
+    Category {
+        /// Which.
+        #[cfg_attr(feature = "openapi", schema(value_type = String, examples("career")))]
+        slug: CategorySlug,
+    },
 }
 
 /// A manager's words, as of the last Monday 06:00.
