@@ -3,7 +3,8 @@
 //! Map: [`people`] who there is; [`meeting`], [`cadence`] and [`holidays`] when they meet, [`command`] what people
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
-//! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards.
+//! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards,
+//! [`strengths`] the words that a manager gets from it.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
@@ -19,4 +20,5 @@ pub mod rating;
 pub mod reminders;
 pub mod scheduling;
 pub mod search;
+pub mod strengths;
 pub mod suggestion;

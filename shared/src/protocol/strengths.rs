@@ -4,29 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::catalog::{CategorySlug, ResponseSlug},
-    time::Timestamp,
-};
-
-/// What words are about: a way of responding, or a category of topics. Never both at once.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "dimension", rename_all = "snake_case")]
-pub enum Dimension {
-    /// One of the responses, never `undecided`.
-    Response {
-        /// Which.
-        #[cfg_attr(feature = "openapi", schema(value_type = String, examples("listen")))]
-        slug: ResponseSlug,
-    },
-    /// One of the categories.
-    Category {
-        /// Which.
-        #[cfg_attr(feature = "openapi", schema(value_type = String, examples("career")))]
-        slug: CategorySlug,
-    },
-}
+use crate::{domain::strengths::Dimension, time::Timestamp};
 
 /// A manager's words, as of the last Monday 06:00.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

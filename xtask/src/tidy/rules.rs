@@ -40,13 +40,14 @@ pub(super) const IMPORTS: &[Imports] = &[
     Imports { module: "server::metrics", may_use: &["shared"] },
     Imports { module: "server::clock", may_use: &["shared"] },
     Imports { module: "server::entropy", may_use: &[] },
+    Imports { module: "server::key_file", may_use: &[] },
     Imports {
         module: "server::auth",
-        may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy"],
+        may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy", "server::key_file"],
     },
     Imports {
         module: "server::records",
-        may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy"],
+        may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy", "server::key_file"],
     },
     Imports {
         module: "server::operate",
@@ -123,6 +124,9 @@ pub(super) const DOORS: &[Door] = &[
     Door { krate: "jsonwebtoken", files: &["server/src/auth/token", "tests/src/", "bench/src/house/"] },
     Door { krate: "prometheus_client", files: &["server/src/metrics/"] },
     Door { krate: "argon2", files: &["server/src/auth/password"] },
+    // What stands for people beside their ratings.
+    Door { krate: "hmac", files: &["server/src/records/ratings/key.rs"] },
+    Door { krate: "statrs", files: &["shared/src/domain/strengths/"] },
     Door { krate: "governor", files: &["server/src/http/"] },
     Door { krate: "automerge", files: &["shared/src/documents/", "shared/src/sync/", "tests/src/", "bench/src/"] },
     Door { krate: "minicbor", files: &["shared/src/sync/wire", "shared/src/documents/"] },
