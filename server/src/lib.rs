@@ -18,6 +18,7 @@ pub mod sync;
 
 mod entropy;
 mod http;
+mod key_file;
 mod server;
 
 pub use http::{Door, openapi_text};

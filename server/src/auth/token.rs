@@ -4,9 +4,7 @@
 //! Times are checked here against the server's [`Clock`](taiwa_shared::time::Clock), not inside the library.
 
 use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,7 +25,7 @@ use taiwa_shared::{
 };
 
 use super::Identity;
-use crate::entropy::random;
+use crate::{entropy::random, key_file::read_or_make};
 
 /// Life of an access token: what a stolen one is worth, against a renewal per open socket and life.
 pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -90,13 +88,7 @@ impl TokenKey {
         // Several servers in one process (tests) share the provider; that it is there already is no error.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let file = |source| TokenKeyError::File { path: path.to_owned(), source };
-        let pem = match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key_file(path).map_err(file)?;
-                fs::read_to_string(path).map_err(file)?
-            }
-            other => other.map_err(file)?,
-        };
+        let pem = read_or_make(path, new_key).map_err(file)?.text;
         Self::from_pem(&pem).ok_or_else(|| TokenKeyError::NotAKey { path: path.to_owned() })
     }
 
@@ -161,19 +153,8 @@ impl TokenKey {
     }
 }
 
-/// Written beside and linked into place, so that a crash never leaves half a key.
-fn make_key_file(path: &Path) -> io::Result<()> {
+/// The text of a file with a new key.
+fn new_key() -> String {
     let body = STANDARD.encode([PKCS8_PREFIX.as_slice(), &random::<32>()].concat());
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n").as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&beside, path);
-    fs::remove_file(&beside)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
+    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
 }
