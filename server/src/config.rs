@@ -20,6 +20,8 @@ pub struct Config {
     pub database: String,
     /// File with the private key that signs access tokens; beside the SQLite file unless set.
     pub token_key: Option<PathBuf>,
+    /// File with the key under which ratings are kept; beside the one for tokens unless set.
+    pub rating_key: Option<PathBuf>,
     /// Origins from which a browser may open the sync socket, besides the server's own.
     pub allowed_origins: Vec<String>,
     /// How many proxies in front are trusted to add to `X-Forwarded-For`.
@@ -48,6 +50,7 @@ impl Default for Config {
             public_url: "http://127.0.0.1:4150".to_owned(),
             database: "./data/taiwa.db".to_owned(),
             token_key: None,
+            rating_key: None,
             allowed_origins: Vec::new(),
             trusted_proxies: 0,
             login_tries_per_minute: 20,
@@ -153,6 +156,15 @@ impl Config {
             (None, None) => PathBuf::from("./data/token-key.pem"),
         }
     }
+
+    /// The file with the key under which ratings are kept.
+    pub fn rating_key_file(&self) -> PathBuf {
+        match (&self.rating_key, &self.token_key, self.database_file()) {
+            (Some(path), ..) => path.clone(),
+            (None, None, Some(database)) => database.with_extension("rating-key"),
+            (None, ..) => self.token_key_file().with_file_name("rating-key"),
+        }
+    }
 }
 
 /// The keys of the file with their values as text; every key may be left out.
@@ -222,6 +234,9 @@ mod tests {
         assert_eq!(config.log, LogFormat::Json);
         assert_eq!(config.database, "./data/taiwa.db");
         assert_eq!(config.token_key_file(), PathBuf::from("./data/taiwa.token-key.pem"));
+        assert_eq!(config.rating_key_file(), PathBuf::from("./data/taiwa.rating-key"));
+        let elsewhere = load(Some("token_key = '/etc/taiwa/token-key.pem'"), &[]).unwrap();
+        assert_eq!(elsewhere.rating_key_file(), PathBuf::from("/etc/taiwa/rating-key"));
         let moved = load(None, &[("TAIWA_LISTEN", "127.0.0.1:4999")]).unwrap();
         assert_eq!(moved.public_url, "http://127.0.0.1:4999");
         assert_eq!(load(None, &[]).unwrap(), Config::default());

@@ -81,6 +81,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "rating_key",
+        variable: "TAIWA_RATING_KEY",
+        kind: Kind::Text,
+        default: "beside the file of `token_key`",
+        unit: "path",
+        meaning: "key under which ratings are kept; made at the first start; without it old ratings no longer count",
+        example: "/var/lib/taiwa/rating-key",
+        set: |config, text| {
+            config.rating_key = Some(PathBuf::from(text));
+            Ok(())
+        },
+    },
+    Setting {
         key: "allowed_origins",
         variable: "TAIWA_ALLOWED_ORIGINS",
         kind: Kind::List,

@@ -21,7 +21,10 @@ use crate::{
     config::Config,
     http::{self, AddressLimit, App, Door, Readiness, principal_of},
     metrics::Metrics,
-    records::upkeep,
+    records::{
+        ratings::key::{RatingKey, RatingKeyError},
+        upkeep,
+    },
     store::{ServerLock, Store, StoreError},
     sync::{Hub, HubLimits},
 };
@@ -38,6 +41,9 @@ pub enum StartError {
     /// The key that signs access tokens is not usable.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
+    /// The key under which ratings are kept is not usable.
+    #[error(transparent)]
+    RatingKey(#[from] RatingKeyError),
     /// Another server works with the same file.
     #[error("another taiwa-server works with {} already: stop it first, or set `database` to another file", path.display())]
     SecondServer {
@@ -140,7 +146,7 @@ impl Server {
     }
 
     fn serve(
-        Foundation { lock, store, tokens }: Foundation,
+        Foundation { lock, store, tokens, rating_key }: Foundation,
         config: Config,
         clock: Arc<dyn Clock>,
         limits: HubLimits,
@@ -158,7 +164,13 @@ impl Server {
 
         let stopping = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(upkeep::run(store.clone(), bus.clone(), Arc::clone(&clock), stopping.clone()));
+        tasks.spawn(upkeep::run(
+            store.clone(),
+            bus.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&rating_key),
+            stopping.clone(),
+        ));
         let readiness = Readiness::until(stopping.clone());
         let login_limit = Arc::new(AddressLimit::per_minute(config.login_tries_per_minute, Arc::clone(&clock)));
         let app = App {
@@ -171,6 +183,7 @@ impl Server {
             login_limit,
             readiness,
             metrics,
+            rating_key,
         };
         let mut serving = Vec::new();
         if let Some(listener) = for_metrics {
@@ -232,6 +245,7 @@ struct Foundation {
     lock: ServerLock,
     store: Store,
     tokens: TokenKey,
+    rating_key: Arc<RatingKey>,
 }
 
 impl Foundation {
@@ -242,7 +256,11 @@ impl Foundation {
         };
         let store = Store::open(&config.database, clock.now()).await?;
         let tokens = TokenKey::open(&config.token_key_file())?;
-        Ok(Self { lock, store, tokens })
+        let rating_key = RatingKey::open(&config.rating_key_file())?;
+        if rating_key.is_new() && store.has_ratings().await? {
+            tracing::warn!("the rating key was missing and a new one was made: ratings given before no longer count");
+        }
+        Ok(Self { lock, store, tokens, rating_key: Arc::new(rating_key) })
     }
 }
 

@@ -17,6 +17,7 @@ mod news;
 mod orders;
 mod organisations;
 mod races;
+mod ratings;
 mod refresh;
 mod scheduling;
 mod sql;

@@ -1,9 +1,8 @@
 //! The HTTP surface, on one screen: routes, and what holds for all of them.
 //!
 //! Map: `openapi` the API described, `api_page` as a page; `problem` errors; `extract` bodies, tokens and addresses;
-//! `limits` tries per address; `listen` connections; `login`, `devices`, `records`, `commands`, `people`, `socket`,
-//! `ready`,
-//! `pages` the handlers; `metrics` the second port. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
+//! `limits` tries per address; `listen` connections; `login`, `devices`, `records`, `commands`, `people`,
+//! `ratings`, `socket`, `ready`, `pages` the handlers; `metrics` the second port. Decides nothing: a handler reads, asks `auth` or `records`, and answers. Neither query strings
 //! nor bodies are logged.
 
 mod api_page;
@@ -18,6 +17,7 @@ mod openapi;
 mod pages;
 mod people;
 mod problem;
+mod ratings;
 mod ready;
 mod records;
 mod socket;
@@ -40,7 +40,10 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{auth::Auth, bus::Bus, config::Config, entropy::random, metrics::Metrics, store::Store, sync::Hub};
+use crate::{
+    auth::Auth, bus::Bus, config::Config, entropy::random, metrics::Metrics, records::ratings::key::RatingKey,
+    store::Store, sync::Hub,
+};
 pub(crate) use extract::principal_of;
 pub(crate) use limits::AddressLimit;
 pub use listen::Door;
@@ -66,6 +69,7 @@ pub(crate) struct App {
     pub(crate) login_limit: Arc<AddressLimit>,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Metrics,
+    pub(crate) rating_key: Arc<RatingKey>,
 }
 
 /// All routes, each with its description.
@@ -78,6 +82,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(records::pull))
         .routes(routes!(records::claim))
         .routes(routes!(commands::take))
+        .routes(routes!(ratings::put))
+        .routes(routes!(ratings::own))
+        .routes(routes!(ratings::strengths))
         .routes(routes!(devices::list))
         .routes(routes!(devices::revoke))
         .routes(routes!(people::import).layer(DefaultBodyLimit::max(people::MAX_IMPORT_BYTES)))
@@ -113,7 +120,7 @@ async fn wrong_method(method: Method) -> HttpError {
 /// Names a request in the log and in its answer, so that a person can say which one failed.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Time limit, headers, one log line and one figure for every request.
+/// Time limit, headers, one log line and one figure for every request but those about ratings.
 async fn common(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -140,6 +147,9 @@ async fn common(State(metrics): State<Metrics>, request: Request, next: Next) ->
         response.headers_mut().extend(HEADERS);
         if let Ok(id) = HeaderValue::try_from(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if ratings::leaves_no_trace(route) {
+            return response;
         }
         let (status, took) = (response.status(), started.elapsed());
         metrics.answered(route, method.as_str(), status.as_u16(), took);

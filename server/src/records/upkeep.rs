@@ -1,4 +1,5 @@
-//! What happens by itself: news of other processes' changes, the end of sight of closed pairs, tidying.
+//! What happens by itself: news of other processes' changes, the end of sight of closed pairs, the count of ratings,
+//! tidying.
 //!
 //! One task, woken every second. It moves nothing that a request waits for.
 
@@ -20,17 +21,27 @@ use crate::{
     store::{Store, StoreError, pairs::Sight},
 };
 
-use super::commands::OUTCOME_MEMORY;
+use super::{
+    commands::OUTCOME_MEMORY,
+    ratings::{key::RatingKey, weekly},
+};
 
 /// An import in another process is felt this soon.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often the server looks for pairs whose thirty days are over and for expired sign-in rows, by the clock.
+/// How often the server looks for pairs whose thirty days are over, for expired sign-in rows and for a count that is due,
+/// by the clock.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Failed sign-ins are forgotten after a day without another.
 const LOCK_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs until cancelled.
-pub async fn run(store: Store, bus: Bus, clock: Arc<dyn Clock>, cancelled: CancellationToken) {
+pub async fn run(
+    store: Store,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    rating_key: Arc<RatingKey>,
+    cancelled: CancellationToken,
+) {
     let mut news = bus.subscribe();
     let mut known: HashMap<OrganisationId, i64> = HashMap::new();
     let mut tidied = None;
@@ -45,6 +56,7 @@ pub async fn run(store: Store, bus: Bus, clock: Arc<dyn Clock>, cancelled: Cance
         if tidied.is_none_or(|at| now.since(at) >= TIDY_EVERY || now < at) {
             tidied = Some(now);
             report("tidying", tidy(&store, &bus, now).await);
+            report("counting ratings", weekly::count_due(&store, &rating_key, now).await);
         }
         report("looking for changes", announce(&store, &bus, &mut news, &mut known).await);
         report("moving the log", store.checkpoint().await);

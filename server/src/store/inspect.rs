@@ -6,13 +6,16 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
 use super::{
     Db, Store, StoreError, chunks, commands, devices, documents, feed, login, meetings, open, organisations, pairs,
-    people, refresh, relayed, touched, verify,
+    people, ratings, refresh, relayed, strengths, touched, verify,
 };
 
 const POSTGRES_COLUMNS: &str =
     "select table_name::text, column_name::text, data_type::text from information_schema.columns
     where table_schema = current_schema() order by table_name, ordinal_position";
 const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' order by name";
+
+/// Ratings as they lie in PostgreSQL's file, and what brought each.
+const RATINGS_BY_PLACE: &str = "select ticket, xmin::text from rating order by ctid";
 
 /// Columns by table, each with a kind that both engines share.
 pub type Schema = BTreeMap<String, Vec<(String, &'static str)>>;
@@ -31,14 +34,28 @@ fn statements() -> Vec<(&'static str, &'static [&'static str])> {
         ("organisations", organisations::ALL),
         ("pairs", pairs::ALL),
         ("people", people::ALL),
+        ("ratings", ratings::ALL),
         ("refresh", refresh::ALL),
         ("relayed", relayed::ALL),
+        ("strengths", strengths::ALL),
         ("touched", touched::ALL),
         ("verify", verify::ALL),
     ]
 }
 
 impl Store {
+    /// The tickets of ratings in the order in which they lie in the database's file, and which transaction brought each;
+    /// none where the file has no other order than that of the tickets.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn ratings_as_they_lie(&self) -> Result<Option<Vec<(Vec<u8>, String)>>, StoreError> {
+        match self.db() {
+            Db::Sqlite { .. } => Ok(None),
+            Db::Postgres(pool) => Ok(Some(sqlx::query_as(RATINGS_BY_PLACE).fetch_all(pool).await?)),
+        }
+    }
+
     /// Prepares every statement and returns the refused ones with the reason.
     ///
     /// # Errors

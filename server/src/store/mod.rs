@@ -72,8 +72,10 @@ mod open;
 pub mod organisations;
 pub mod pairs;
 pub mod people;
+pub mod ratings;
 pub mod refresh;
 pub mod relayed;
+pub mod strengths;
 pub mod touched;
 pub mod verify;
 

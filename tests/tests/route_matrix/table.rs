@@ -36,6 +36,7 @@ pub(super) const FIXED_NAMES: [&str; 1] = ["/api/{file}"];
 pub(super) fn rows() -> Vec<Row> {
     let get = |path, ask, says, cells| Row { method: Method::GET, path, ask, says, cells };
     let post = |path, ask, says, cells| Row { method: Method::POST, path, ask, says, cells };
+    let put = |path, ask, says, cells| Row { method: Method::PUT, path, ask, says, cells };
     let delete = |path, ask, says, cells| Row { method: Method::DELETE, path, ask, says, cells };
     vec![
         //                                                       member       manager      other pair     hr             admin          other org.     nobody revoked deactivated
@@ -52,6 +53,9 @@ pub(super) fn rows() -> Vec<Row> {
         get("/v1/sync",             socket,     status,         ["101",       "101",       "101",         "101",         "101",         "101",         "401", "401", "401"]),
         post("/v1/sync/ticket",     plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         post("/v1/commands",        finish,     outcome,        ["200 applied", "200 applied", "200 rejected", "200 rejected", "200 rejected", "200 rejected", "401", "401", "401"]),
+        put("/v1/ratings/{meeting}", rate,      status,         ["204",       "404",       "404",         "404",         "404",         "404",         "401", "401", "401"]),
+        get("/v1/ratings",          plain,      sees_a_rating,  ["200 rating", "200",      "200",         "200",         "200",         "200",         "401", "401", "401"]),
+        get("/v1/strengths",        plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         post("/v1/people/import",   csv,        status,         ["404",       "404",       "404",         "404",         "200",         "404",         "401", "401", "401"]),
         get("/v1/devices",          plain,      status,         ["200",       "200",       "200",         "200",         "200",         "200",         "401", "401", "401"]),
         delete("/v1/devices/{id}",  members_device, status,     ["204",       "404",       "404",         "404",         "404",         "404",         "401", "401", "401"]),
@@ -76,6 +80,13 @@ pub(super) fn foreign_and_random() -> Vec<Probe> {
             is_foreign_to: |caller| caller.name != "member",
             foreign: |_, facts| Ask::Plain(format!("/v1/devices/{}", facts.members_device)),
             random: |_, _| Ask::Plain(format!("/v1/devices/{}", DeviceId::from_bytes([0x5a; 16]))),
+        },
+        Probe {
+            method: Method::PUT,
+            path: "/v1/ratings/{meeting}",
+            is_foreign_to: |caller| caller.name != "member",
+            foreign: |_, facts| rate_one(facts.meeting()),
+            random: |_, _| rate_one(MeetingId::from_bytes([0x5a; 16])),
         },
         Probe {
             method: Method::POST,
@@ -148,6 +159,14 @@ fn finish_one(caller: &Caller, pair: PairId, facts: &Facts, sequence: u8) -> Ask
     Ask::Json("/v1/commands".to_owned(), json!({ "commands": [command] }))
 }
 
+fn rate(_: &str, _: &Caller, facts: &Facts) -> Ask {
+    rate_one(facts.meeting())
+}
+
+fn rate_one(meeting: MeetingId) -> Ask {
+    Ask::Json(format!("/v1/ratings/{meeting}"), json!({ "talked": 4, "picks": [] }))
+}
+
 fn csv(path: &str, _: &Caller, facts: &Facts) -> Ask {
     let file = format!("email,name\n{},田中 花子\n", facts.members_email);
     Ask::Csv(format!("{path}?dry_run=true&keep_missing=true"), file)
@@ -178,6 +197,12 @@ fn status(answer: &Answer, _: &Facts) -> String {
 fn sees_the_pair(answer: &Answer, facts: &Facts) -> String {
     let pair = if tells_of(answer, facts.pair.id) { " pair" } else { "" };
     format!("{}{pair}", answer.status.as_u16())
+}
+
+/// Status, and whether the answer has a rating.
+fn sees_a_rating(answer: &Answer, _: &Facts) -> String {
+    let ratings = answer.json()["ratings"].as_array().map_or(0, Vec::len);
+    format!("{}{}", answer.status.as_u16(), if ratings > 0 { " rating" } else { "" })
 }
 
 /// Status, and what became of the first thing in the body.
