@@ -1,7 +1,7 @@
 //! The search for how much load a server sustains: up in steps until the 99th percentile is too late, then between.
 //!
 //! One server, one growing crowd. Load that nobody makes is not counted: a step that this process could not make on time
-//! ends the search, and the result says that it is the generator's limit.
+//! was not sustained, and the result says that it is the generator's limit.
 
 use std::time::Duration;
 
@@ -42,9 +42,9 @@ pub(crate) struct Found {
     pub(crate) by_generator: bool,
 }
 
-/// Whether a measurement counts as sustained.
+/// Whether a measurement counts as sustained: everything arrived soon enough, and was made when it should have been.
 pub(crate) fn is_sustained(measured: &Measured) -> bool {
-    measured.converged() && measured.latency_ms[1] < SUSTAINED_MS
+    measured.converged() && measured.latency_ms[1] < SUSTAINED_MS && measured.late_ms <= TOO_LATE_MS
 }
 
 impl Search {

@@ -93,6 +93,23 @@ impl World {
         self.server = Some(Server::start_with(config, Arc::new(self.clock.clone()), limits).await.unwrap());
     }
 
+    /// Stops the server, changes the last row of a document, and starts it again; gives back the row as it was.
+    async fn edit_while_stopped(&mut self, document: DocumentId, edit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        self.server.take().unwrap().stop().await;
+        let file = format!("sqlite:{}", self.folder.path().join("taiwa.db").display());
+        let mut sql = <sqlx::SqliteConnection as sqlx::Connection>::connect(&file).await.unwrap();
+        let last = "select n, body from chunk where document = $1 order by n desc limit 1";
+        let (n, before): (i64, Vec<u8>) =
+            sqlx::query_as(last).bind(document.as_uuid()).fetch_one(&mut sql).await.unwrap();
+        let mut body = before.clone();
+        edit(&mut body);
+        let change = "update chunk set body = $1 where document = $2 and n = $3";
+        sqlx::query(change).bind(body).bind(document.as_uuid()).bind(n).execute(&mut sql).await.unwrap();
+        sqlx::Connection::close(sql).await.unwrap();
+        self.start().await;
+        before
+    }
+
     fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }

@@ -95,14 +95,14 @@ pub enum SyncEvent {
 /// How a bounded run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncRun {
-    /// Everything that waited was exchanged.
+    /// Everything that the server takes now was exchanged; what waits still is in the status.
     Complete,
     /// Time ran out, or there is no connection.
     Unfinished,
 }
 
 impl SyncRun {
-    /// Whether everything that waited was exchanged.
+    /// Whether everything that the server takes now was exchanged.
     pub fn is_complete(self) -> bool {
         self == Self::Complete
     }

@@ -3,6 +3,8 @@
 //! Made when the server has answered `join` and dropped with the connection. Everything received in one batch is stored
 //! in one transaction, and nothing that acknowledges it leaves before. Knows nothing of sockets and tokens.
 
+mod receiving;
+
 use std::{
     cmp::Reverse,
     collections::{HashMap, HashSet, VecDeque},
@@ -19,7 +21,7 @@ use taiwa_shared::{
 use super::{
     event::SyncEvent,
     open_document::{OpenDocument, OpenError},
-    outcome::{Incoming, Outcome},
+    outcome::Outcome,
     plan::{Plan, is_withheld, plan},
     quarantine::Quarantine,
 };
@@ -48,6 +50,8 @@ pub(super) struct Exchanges {
     /// Not to be tried again on this connection.
     given_up: HashSet<DocumentId>,
     claim_asked: HashSet<DocumentId>,
+    /// The server was sent changes of these and has not said that it has them.
+    sent: HashSet<DocumentId>,
 }
 
 impl Exchanges {
@@ -65,6 +69,7 @@ impl Exchanges {
             asked_again: HashSet::new(),
             given_up: HashSet::new(),
             claim_asked: HashSet::new(),
+            sent: HashSet::new(),
         }
     }
 
@@ -83,10 +88,16 @@ impl Exchanges {
         self.live.contains(&document) || self.in_flight.contains(&document)
     }
 
-    /// Own changes were sent, or could have been, and are not acknowledged: suspects when the server refuses something.
-    pub(super) fn unacknowledged_in_flight(&self) -> Vec<DocumentId> {
-        let sent = |document: &OpenDocument| !document.is_acknowledged();
-        self.in_flight.iter().filter(|id| self.open.get(id).is_some_and(sent)).copied().collect()
+    /// Changes of these were sent, the person's or others', and are not acknowledged: suspects when the server refuses
+    /// something.
+    pub(super) fn awaiting_verdict(&self) -> Vec<DocumentId> {
+        self.sent.iter().copied().collect()
+    }
+
+    /// Whether the server may still not take what is in this document.
+    pub(super) fn has_unsent(&self, document: DocumentId) -> bool {
+        self.known.get(&document).is_some_and(|known| known.unacknowledged > 0)
+            || self.open.get(&document).is_some_and(|open| !open.is_acknowledged())
     }
 
     /// Decides anew what to exchange, after records were exchanged or something came on screen.
@@ -105,7 +116,7 @@ impl Exchanges {
             self.refuse(document, reason, &mut outcome).await?;
         }
         self.close_changed();
-        quarantine.keep_only(|id| self.known.get(&id).is_some_and(|d| d.unacknowledged > 0 && !is_withheld(d)));
+        quarantine.keep_only(|id| exchange.contains(&id) && !self.given_up.contains(&id));
         for document in wanted {
             self.live.remove(document);
         }
@@ -138,6 +149,7 @@ impl Exchanges {
                 if self.joined.contains(&document) && (open.withheld() || open.is_acknowledged()) {
                     // The server would not answer: it has said everything, and says what is new by itself.
                     self.live.insert(document);
+                    outcome.taken.push(document);
                 } else {
                     self.begin(document);
                     self.note_progress(document, &mut outcome).await?;
@@ -146,54 +158,6 @@ impl Exchanges {
         }
         self.drop_idle();
         Ok(outcome)
-    }
-
-    /// Takes what arrived together. A document about which the server sends what a correct one does not send is given up
-    /// until the next connection; the others go on.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing of the batch counts as received.
-    pub(super) async fn receive(&mut self, batch: Vec<Incoming>, outcome: &mut Outcome) -> Result<(), StoreError> {
-        let mut received: Vec<(DocumentId, Vec<StoredChange>)> = Vec::new();
-        let mut touched: Vec<DocumentId> = Vec::new();
-        for incoming in batch {
-            match incoming {
-                Incoming::Message { document, kind, data } => {
-                    let is_ours = self.is_live(document) || self.joined.contains(&document);
-                    if !is_ours || !self.load(document, outcome).await? {
-                        // The server answers only what was asked; a document may have been lost since.
-                        continue;
-                    }
-                    if !self.idle.contains(&document) && !self.on_screen.contains(&document) {
-                        self.begin(document);
-                    }
-                    self.joined.insert(document);
-                    let open = self.open.get_mut(&document).expect("it was just loaded");
-                    match open.receive(kind, &data) {
-                        Ok(changes) => {
-                            push(&mut received, document, changes);
-                            touched.push(document);
-                            // The server knows it: should it ever not, that is news again.
-                            self.asked_again.remove(&document);
-                        }
-                        Err(rejection) => {
-                            tracing::warn!(document.id = %document, error = %rejection, "a message is not accepted");
-                            self.give_up(document);
-                        }
-                    }
-                }
-                Incoming::Unavailable { document } => self.unavailable(document, outcome).await?,
-            }
-        }
-        self.store_received(&mut received).await?;
-        for (document, changes) in received {
-            let changes = changes.into_iter().map(|change| change.bytes).collect();
-            outcome.events.push(SyncEvent::Received { document, changes });
-        }
-        for document in touched {
-            self.note_progress(document, outcome).await?;
-        }
-        Ok(())
     }
 
     /// Takes changes made here; those of documents that are not loaded are read from the store when their turn comes.
@@ -232,8 +196,11 @@ impl Exchanges {
         let known = self.known.get(&document).ok_or(StoreError::UnknownDocument(document))?;
         let open = self.open.get_mut(&document).expect("it was just found");
         let message = open.next_message(&self.store, known).await?;
+        if message.as_ref().is_some_and(|message| message.has_changes) {
+            self.sent.insert(document);
+        }
         self.note_progress(document, outcome).await?;
-        Ok(message.map(|(kind, data)| (document, kind, data)))
+        Ok(message.map(|message| (document, message.kind, message.data)))
     }
 
     /// The server does not take this person's changes: they stay in the store and are no longer waited for.
@@ -250,25 +217,6 @@ impl Exchanges {
         self.close(document);
         outcome.events.push(SyncEvent::Refused { document, reason });
         outcome.waiting_changed = true;
-        Ok(())
-    }
-
-    async fn unavailable(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if !self.is_live(document) && !self.joined.contains(&document) {
-            return Ok(());
-        }
-        self.close(document);
-        self.joined.remove(&document);
-        if self.asked_again.insert(document) {
-            // Records tell whether it was lost, and unclaimed documents are claimed.
-            outcome.ask_for_records = true;
-            return Ok(());
-        }
-        self.given_up.insert(document);
-        let Some(known) = self.store.document(document).await? else { return Ok(()) };
-        if known.unacknowledged > 0 && known.refused.is_none() {
-            self.refuse(document, RefusalReason::NoAccess, outcome).await?;
-        }
         Ok(())
     }
 
@@ -297,34 +245,14 @@ impl Exchanges {
         }
     }
 
-    /// Stores a batch in one transaction; a document that the session dropped meanwhile is left out.
-    async fn store_received(&mut self, received: &mut Vec<(DocumentId, Vec<StoredChange>)>) -> Result<(), StoreError> {
-        received.retain(|(_, changes)| !changes.is_empty());
-        while !received.is_empty() {
-            match self.store.append_remote(received).await {
-                Ok(()) => break,
-                Err(StoreError::UnknownDocument(lost)) if received.iter().any(|(id, _)| *id == lost) => {
-                    received.retain(|(id, _)| *id != lost);
-                    self.close(lost);
-                    self.joined.remove(&lost);
-                    self.known.remove(&lost);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        for (document, _) in received.iter() {
-            if let Some(open) = self.open.get_mut(document) {
-                open.commit();
-            }
-        }
-        Ok(())
-    }
-
     async fn note_progress(&mut self, document: DocumentId, outcome: &mut Outcome) -> Result<(), StoreError> {
         let Some(open) = self.open.get_mut(&document) else { return Ok(()) };
         let acknowledged = open.take_acknowledged();
         let all_acknowledged = open.is_acknowledged();
         let settled = open.is_in_sync().then(|| open.digest());
+        if settled.is_some() && (self.sent.remove(&document) || self.in_flight.contains(&document)) {
+            outcome.taken.push(document);
+        }
         if !acknowledged.is_empty() {
             self.store.acknowledge(document, &acknowledged).await?;
             outcome.waiting_changed = true;
@@ -380,21 +308,16 @@ impl Exchanges {
     fn drop_idle(&mut self) {
         let Self { open, on_screen, in_flight, idle, .. } = self;
         idle.retain(|id| !on_screen.contains(id));
-        let left_screen = |id: &DocumentId| !on_screen.contains(id) && !in_flight.contains(id);
-        let new: Vec<_> = open.keys().filter(|id| left_screen(id) && !idle.contains(id)).copied().collect();
+        // What owes an acknowledgement stays until it is sent.
+        let is_done = |id: &DocumentId, open: &OpenDocument| {
+            !on_screen.contains(id) && !in_flight.contains(id) && !idle.contains(id) && open.due() == Due::Nothing
+        };
+        let new: Vec<_> = open.iter().filter(|(id, open)| is_done(id, open)).map(|(id, _)| *id).collect();
         idle.extend(new);
         while self.idle.len() > MAX_IDLE {
             let Some(document) = self.idle.pop_front() else { return };
             self.open.remove(&document);
         }
-    }
-}
-
-/// Adds changes to those of the same document, so that each is one row.
-fn push(received: &mut Vec<(DocumentId, Vec<StoredChange>)>, document: DocumentId, changes: Vec<StoredChange>) {
-    match received.iter_mut().find(|(id, _)| *id == document) {
-        Some((_, known)) => known.extend(changes),
-        None => received.push((document, changes)),
     }
 }
 

@@ -39,6 +39,13 @@ pub(super) enum OpenError {
     Unacceptable(#[source] GraphError),
 }
 
+/// A sync message for the server.
+pub(super) struct Message {
+    pub(super) kind: SyncKind,
+    pub(super) data: Vec<u8>,
+    pub(super) has_changes: bool,
+}
+
 /// A document in exchange with the server.
 #[derive(Debug)]
 pub(super) struct OpenDocument {
@@ -68,8 +75,11 @@ impl OpenDocument {
         for (change, _) in base.into_iter().filter(|(_, is_unsent)| *is_unsent) {
             opened.await_acknowledgement(&change);
         }
+        // It said so of all of these, on an earlier connection; a server that has lost some says that.
+        let shared = opened.sync.heads();
         opened.take_local(unsent_changes).map_err(OpenError::Unacceptable)?;
         opened.sync.connect(Server, SERVER_ROLE);
+        opened.sync.seed_shared_heads(Server, &shared);
         Ok(opened)
     }
 
@@ -147,11 +157,11 @@ impl OpenDocument {
         &mut self,
         store: &Store,
         document: &LocalDocument,
-    ) -> Result<Option<(SyncKind, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<Message>, StoreError> {
         let Some(message) = self.sync.next_message(Server) else { return Ok(None) };
-        let kind = message.kind;
+        let (kind, has_changes) = (message.kind, !message.changes().is_empty());
         let bytes = self.bytes_of(&message, store, document).await?;
-        Ok(Some((kind, message.encode(&bytes))))
+        Ok(Some(Message { kind, data: message.encode(&bytes), has_changes }))
     }
 
     async fn bytes_of(

@@ -18,6 +18,8 @@ pub(super) enum Incoming {
 pub(super) struct Outcome {
     /// For the session, in order.
     pub(super) events: Vec<SyncEvent>,
+    /// The server has everything of these, and has not refused it.
+    pub(super) taken: Vec<DocumentId>,
     /// Records and claims have to be exchanged before anything else can be done for some document.
     pub(super) ask_for_records: bool,
     /// What waits for the server may have changed.

@@ -194,13 +194,12 @@ impl<C: Credentials> Task<C> {
         if outcome.ask_for_records {
             self.feed(Event::News);
         }
+        for document in outcome.taken {
+            self.replan |= self.quarantine.acquit(document);
+        }
         for event in outcome.events {
-            match &event {
-                SyncEvent::Refused { document, .. } => {
-                    self.refused.insert(*document);
-                }
-                SyncEvent::Acknowledged { document } if self.quarantine.acquit(*document) => self.replan = true,
-                _ => {}
+            if let SyncEvent::Refused { document, .. } = &event {
+                self.refused.insert(*document);
             }
             self.emit(event).await;
         }

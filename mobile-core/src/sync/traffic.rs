@@ -244,8 +244,12 @@ impl<C: Credentials> Task<C> {
         if let Some(reason) = reason
             && let Some(contact) = &mut self.contact
         {
-            let suspects = contact.exchanges.unacknowledged_in_flight();
-            if let Some(document) = self.quarantine.refused(&suspects) {
+            let suspects = contact.exchanges.awaiting_verdict();
+            let found = self.quarantine.refused(&suspects);
+            if let Some(document) = found.filter(|document| !contact.exchanges.has_unsent(*document)) {
+                tracing::error!(document.id = %document, "the server takes no more of a document, and nothing in it is unsent");
+                self.quarantine.set_aside(document);
+            } else if let Some(document) = found {
                 let mut outcome = Outcome::default();
                 let refused = contact.exchanges.refuse(document, reason, &mut outcome).await;
                 match refused {

@@ -29,7 +29,7 @@ use super::{
     document::OpenDocument,
     outbox::Ephemeral,
     quota::{Bucket, REFUSED_MESSAGE},
-    state::{Received, SessionKey, State},
+    state::{SessionKey, State},
 };
 
 /// Messages that weigh more are inspected on the blocking pool: 16 KiB are about 80 one-key changes at 4 µs each.
@@ -199,23 +199,32 @@ async fn receive(
     kind: SyncKind,
     data: Bytes,
 ) -> Result<(), Closing> {
-    let (key, open) = match connection.standing(hub, document).await? {
-        Standing::Joined(key, open) => (key, open),
-        // The message was made under access that is gone; what the peer sends next starts anew.
-        Standing::Ended => return Ok(()),
-        Standing::Apart => match Box::pin(connection.join(hub, document)).await? {
-            Some(joined) => joined,
-            None => return Ok(()),
-        },
-    };
-    // Retired under us: everybody on it reconnects. What a reader sends as changes is not even weighed.
-    let takes_changes = hub.enter(&open, |state| state.sync.takes_changes(key)).map_err(|_| Closing::fault())?;
-    let received = if takes_changes && weigh(&data) > INLINE_WEIGHT {
-        let (hub, connection, open) = (Arc::clone(hub), Arc::clone(connection), Arc::clone(&open));
-        let work = tokio::task::spawn_blocking(move || stage(&hub, &connection, &open, key, kind, &data, true));
-        work.await.map_err(|_| Closing::fault())?
-    } else {
-        stage(hub, connection, &open, key, kind, &data, takes_changes)
+    let received = loop {
+        let (key, open) = match connection.standing(hub, document).await? {
+            Standing::Joined(key, open) => (key, open),
+            // The message was made under access that is gone; what the peer sends next starts anew.
+            Standing::Ended => return Ok(()),
+            Standing::Apart => match Box::pin(connection.join(hub, document)).await? {
+                Some(joined) => joined,
+                None => return Ok(()),
+            },
+        };
+        // Retired under us: everybody on it reconnects. What a reader sends as changes is not even weighed.
+        let takes_changes = hub.enter(&open, |state| state.sync.takes_changes(key)).map_err(|_| Closing::fault())?;
+        let staged = if takes_changes && weigh(&data) > INLINE_WEIGHT {
+            let (hub, connection, open, data) =
+                (Arc::clone(hub), Arc::clone(connection), Arc::clone(&open), data.clone());
+            let work = tokio::task::spawn_blocking(move || stage(&hub, &connection, &open, key, kind, &data, true));
+            work.await.map_err(|_| Closing::fault())?
+        } else {
+            stage(hub, connection, &open, key, kind, &data, takes_changes)
+        };
+        match staged {
+            // News about this person came while it was inspected: the records decide again.
+            Ok(Staged::OutOfDate) => {}
+            Ok(Staged::Taken(answer)) => break Ok(answer),
+            Err(closing) => break Err(closing),
+        }
     };
     match received {
         Ok(answer) => {
@@ -236,6 +245,14 @@ async fn receive(
     }
 }
 
+/// What came of staging a message.
+enum Staged {
+    /// It is taken; how pressing it is to answer.
+    Taken(Due),
+    /// Nothing of it: it is not known any more whether the sender may write.
+    OutOfDate,
+}
+
 /// Inspects a message and stages what it brings; returns how pressing it is to answer. Only the last step, which costs
 /// little, holds the document up.
 fn stage(
@@ -246,7 +263,7 @@ fn stage(
     kind: SyncKind,
     data: &[u8],
     takes_changes: bool,
-) -> Result<Due, Closing> {
+) -> Result<Staged, Closing> {
     let inspected = catch_unwind(AssertUnwindSafe(|| inspect(hub, connection, open, key, kind, data, takes_changes)));
     let message = inspected
         .unwrap_or_else(|_| {
@@ -260,15 +277,23 @@ fn stage(
         return Err(Closing::over_quota());
     }
     let entered = hub.enter(open, |state| {
+        // Inspecting it may have taken long enough for the access to be gone.
+        if changes > 0 && !connection.may_write(key) {
+            return Ok(None);
+        }
         let received = state.receive(key, message, &hub.limits)?;
         let is_new = received.staged.is_some() && state.enqueue();
         if let Some(staged) = received.staged {
             hub.committer.queue(open, staged, is_new);
         }
-        Ok(received)
+        Ok(Some((received.answer, state.sync.take_walked(key))))
     });
     match entered {
-        Ok(Ok(Received { answer, .. })) => Ok(answer),
+        Ok(Ok(Some((answer, walked)))) => {
+            connection.quota.spend_walk(walked);
+            Ok(Staged::Taken(answer))
+        }
+        Ok(Ok(None)) => Ok(Staged::OutOfDate),
         Ok(Err(rejection)) => {
             connection.quota.spend(REFUSED_MESSAGE);
             Err(hub.refuse(&rejection))

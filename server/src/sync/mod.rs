@@ -155,7 +155,8 @@ impl Hub {
         })
     }
 
-    /// Commits and acknowledges everything that was received, renews digests and closes every socket with 1012.
+    /// Commits and acknowledges everything that was taken in, renews digests and closes every socket with 1012; a message
+    /// that is still being looked at is sent again to the next server.
     pub async fn stop(&self) {
         let shared = &self.shared;
         shared.stopping.cancel();

@@ -104,9 +104,10 @@ async fn next_message(hub: &Shared, connection: &Connection, document: DocumentI
     let Standing::Joined(key, open) = connection.standing(hub, document).await? else {
         return Ok(None);
     };
-    let Ok(next) = hub.enter(&open, |state| state.next(key)) else {
+    let Ok((next, walked)) = hub.enter(&open, |state| (state.next(key), state.sync.take_walked(key))) else {
         return Err(Closing::fault());
     };
+    connection.quota.spend_walk(walked);
     let ready = match next {
         Next::Nothing => return Ok(None),
         Next::Message(ready) => ready,
@@ -158,7 +159,7 @@ async fn read_missing(hub: &Shared, open: &Arc<OpenDocument>) -> Result<(), Clos
     match read_archive(&hub.store, (open.organisation, open.id)).await {
         Ok(Ok(archive)) => {
             // Retired meanwhile: the caller notices.
-            let _ = hub.enter(open, |state| state.set_archive(archive));
+            let _ = hub.enter(open, |state| state.set_archive(Some(archive)));
             Ok(())
         }
         Ok(Err(damage)) => {

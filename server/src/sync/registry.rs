@@ -25,6 +25,27 @@ pub(super) struct Registry {
 
 type Slot = OnceCell<Opened>;
 
+/// Somebody who opens a document and may stop waiting: a slot that nobody fills any more goes with the last of them.
+struct Leaving<'a> {
+    registry: &'a Registry,
+    name: DocumentName,
+    slot: &'a Arc<Slot>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if self.slot.initialized() {
+            return;
+        }
+        let mut slots = self.registry.slots();
+        // The list's and ours: clones are made under the lock of the list only.
+        let is_last = Arc::strong_count(self.slot) == 2;
+        if is_last && slots.get(&self.name).is_some_and(|listed| Arc::ptr_eq(listed, self.slot)) {
+            slots.remove(&self.name);
+        }
+    }
+}
+
 /// What came of opening a document.
 #[derive(Debug)]
 pub(super) enum Opened {
@@ -48,6 +69,7 @@ impl Registry {
     ) -> Result<Option<Arc<OpenDocument>>, StoreError> {
         loop {
             let slot = Arc::clone(self.slots().entry(name).or_default());
+            let _leaving = Leaving { registry: self, name, slot: &slot };
             let opened = slot.get_or_try_init(|| open::open(store, name, key, generation)).await;
             let is_listed = self.slots().get(&name).is_some_and(|listed| Arc::ptr_eq(listed, &slot));
             match opened {
@@ -55,13 +77,7 @@ impl Registry {
                 Ok(_) if !is_listed => {}
                 Ok(Opened::Open(document)) => return Ok(Some(Arc::clone(document))),
                 Ok(Opened::Quarantined) => return Ok(None),
-                Err(error) => {
-                    let mut slots = self.slots();
-                    if is_listed && !slot.initialized() {
-                        slots.remove(&name);
-                    }
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
     }

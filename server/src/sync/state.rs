@@ -104,6 +104,7 @@ pub(super) struct Condition {
     pub(super) rows: usize,
     pub(super) log_bytes: usize,
     pub(super) resident_bytes: usize,
+    pub(super) archive_bytes: usize,
 }
 
 /// What the store has of a document when it is opened.
@@ -321,9 +322,9 @@ impl State {
         }
     }
 
-    /// Keeps what was read from the store until nobody has used it for a while.
-    pub(super) fn set_archive(&mut self, archive: Archive) {
-        self.stored.archive = Some(archive);
+    /// Keeps what was read from the store until nobody has used it for a while; none: it is read again when needed.
+    pub(super) fn set_archive(&mut self, archive: Option<Archive>) {
+        self.stored.archive = archive;
         self.archive_used = true;
     }
 
@@ -362,13 +363,17 @@ impl State {
             rows: self.stored.rows,
             log_bytes: self.stored.log_bytes,
             resident_bytes: self.resident_bytes(),
+            archive_bytes: self.archive_bytes(),
         }
     }
 
     /// About how much memory the document takes.
     pub(super) fn resident_bytes(&self) -> usize {
-        let archive: usize = self.stored.archive.iter().flat_map(HashMap::values).map(Bytes::len).sum();
-        self.sync.resident_bytes() + self.recent.total + archive + self.unstored.bytes
+        self.sync.resident_bytes() + self.recent.total + self.archive_bytes() + self.unstored.bytes
+    }
+
+    fn archive_bytes(&self) -> usize {
+        self.stored.archive.iter().flat_map(HashMap::values).map(Bytes::len).sum()
     }
 
     fn is_waiting(&self) -> bool {

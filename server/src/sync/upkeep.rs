@@ -124,6 +124,18 @@ async fn sweep_once(hub: &Shared) {
         .map(|(_, document, now)| (document, now))
         .collect();
 
+    // What slow readers wait for is read again when they take it; the whole server is not to run out of memory for them.
+    let mut awaited: Vec<_> = documents.iter().filter(|(_, now)| now.unused_for.is_none()).collect();
+    awaited.sort_by_key(|(_, now)| std::cmp::Reverse(now.archive_bytes));
+    for (document, now) in awaited.into_iter().take_while(|(_, now)| now.archive_bytes > 0) {
+        if spare == 0 {
+            break;
+        }
+        spare = spare.saturating_sub(now.archive_bytes);
+        // A retired document has no memory.
+        let _ = hub.enter(document, |state| state.set_archive(None));
+    }
+
     let quiet = documents.iter().filter(|(_, now)| now.quiet_for >= limits.quiet_after).map(|(d, now)| (d, now));
     let mut stale: Vec<Arc<OpenDocument>> = Vec::new();
     for (document, now) in quiet.chain(leaving.iter().copied()) {

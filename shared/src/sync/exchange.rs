@@ -60,6 +60,10 @@ pub(crate) struct Exchange {
     understands_reset: bool,
     /// They may write again: tell them to send what we ignored.
     write_restored: bool,
+    /// A `have` of ours went out and still stands.
+    introduced: bool,
+    /// Changes that were walked through for this peer since somebody asked.
+    pub(crate) walked: usize,
     pub(crate) parked: Parked,
 }
 
@@ -80,6 +84,8 @@ impl Exchange {
             refuses_changes: false,
             understands_reset: false,
             write_restored: false,
+            introduced: false,
+            walked: 0,
             parked: Parked::default(),
         }
     }
@@ -99,6 +105,7 @@ impl Exchange {
         }
         // Either way they have to hear of it, and what was asked under the other rule does not count.
         self.last_sent_heads = None;
+        self.introduced = false;
         self.asked.clear();
         self.unanswered = 0;
         self.write_restored = role.access == PeerAccess::Write;
@@ -148,6 +155,7 @@ impl Exchange {
         self.backlog.clear();
         self.wanted.clear();
         self.last_sent_heads = None;
+        self.introduced = false;
     }
 
     fn take_have(&mut self, graph: &Graph, have: Vec<Have>) {
@@ -162,7 +170,7 @@ impl Exchange {
                 self.seed(graph, &last_sync);
             }
             self.owes_reset = false;
-            self.backlog = lacking(graph, &have);
+            self.backlog = lacking(graph, &have, &mut self.walked);
             self.cursor = Some(graph.committed());
         }
     }
@@ -251,6 +259,7 @@ impl Exchange {
         }
         if std::mem::take(&mut self.owes_reset) {
             self.asked.clear();
+            self.introduced = false;
             return Some(Draft { heads, need: Vec::new(), have: Some(Have::default()), changes: Vec::new(), flags });
         }
         self.update_shared(graph);
@@ -258,8 +267,12 @@ impl Exchange {
         self.asked.clone_from(&need);
         // As Automerge does: while they cannot give all we ask for, a `have` would only bring the rest of it twice.
         let their_heads = self.their_heads.as_deref().unwrap_or_default();
-        let have = need.iter().all(|hash| their_heads.contains(hash)).then(|| self.have(graph));
+        let can_give_all = need.iter().all(|hash| their_heads.contains(hash));
         let changes = if self.refuses_changes { Vec::new() } else { self.batch(graph, runs, peer) };
+        // In the middle of a long answer it would be the same filter again and again; the last message has it anew.
+        let is_in_between = self.introduced && self.has_changes_to_send(graph, runs, peer);
+        let have = (can_give_all && !is_in_between).then(|| self.have(graph));
+        self.introduced |= have.is_some();
         Some(Draft { heads, need, have, changes, flags })
     }
 
@@ -278,9 +291,10 @@ impl Exchange {
         }
     }
 
-    fn have(&self, graph: &Graph) -> Have {
+    fn have(&mut self, graph: &Graph) -> Have {
         let shared: Vec<_> = self.shared.iter().filter_map(|hash| graph.find(hash)).collect();
         let beyond = graph.committed_beyond(&shared);
+        self.walked += beyond.len();
         let bloom = BloomFilter::from_hashes(beyond.iter().map(|index| graph.hash(*index)));
         Have { last_sync: self.shared.clone(), bloom }
     }
@@ -346,10 +360,11 @@ fn fits(graph: &Graph, index: Option<&Index>, batch: &[Index], room: usize) -> b
 
 /// The committed changes that a peer with these `have`s lacks, latest first: those that no filter matches and all
 /// that stand on them.
-fn lacking(graph: &Graph, have: &[Have]) -> Vec<Index> {
+fn lacking(graph: &Graph, have: &[Have], walked: &mut usize) -> Vec<Index> {
     let last_sync = have.iter().flat_map(|have| &have.last_sync);
     let shared: Vec<_> = last_sync.filter_map(|hash| graph.find(hash)).collect();
     let beyond = graph.committed_beyond(&shared);
+    *walked += beyond.len();
     let mut lacking: Vec<Index> = Vec::new();
     for index in beyond {
         let stands_on_lacking = || graph.deps(index).iter().any(|dep| lacking.binary_search(dep).is_ok());

@@ -2,6 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use automerge::{
+    AutoCommit,
+    sync::{State, SyncDoc},
+};
+use bytes::Bytes;
+
 use taiwa_server::sync::HubLimits;
 use taiwa_shared::sync::{
     rejection::{CLOSE_BAD_DATA, CLOSE_OVER_QUOTA},
@@ -88,6 +94,34 @@ async fn whoever_sends_without_pause_is_slowed_down_and_nobody_else_is() {
     assert!(started.elapsed() > Duration::from_secs(1), "150 letters in {:?}", started.elapsed());
     manager.until("nothing is lost", |manager| manager.held(memo).body().matches('速').count() == 150).await;
     assert!(member.closed.is_none() && manager.closed.is_none());
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_everything_again_and_again_is_slowed_down() {
+    // Looking through five hundred changes to answer, and once more to ask in return, counts 4,000 bytes.
+    let limits = HubLimits { person_work_burst: 200_000, person_work_per_second: 50_000, ..patient() };
+    let house = House::open(limits).await;
+    let (mut member, manager, _, memo) = two_on_a_memo(&house).await;
+    for _ in 0..500 {
+        member.held(memo).type_text("長");
+    }
+    member.until_acknowledged(memo).await;
+    drop(manager);
+
+    let mut asking = house.client(MANAGER, "asking").await;
+    let data: Bytes = AutoCommit::new().sync().generate_sync_message(&mut State::new()).unwrap().encode().into();
+    let (sender, target) = (asking.peer.clone(), asking.server.clone());
+    let ask = Frame::Request { sender, target, document: memo, data };
+    let started = Instant::now();
+    for _ in 0..150 {
+        asking.say(&ask).await;
+    }
+    asking.settle().await;
+    // 150 requests come to 300,000 bytes at least, even if they are answered together.
+    assert!(started.elapsed() > Duration::from_secs(1), "answered within {:?}", started.elapsed());
+    member.held(memo).type_text("誰も邪魔しない");
+    member.until_acknowledged(memo).await;
     house.hub.stop().await;
 }
 

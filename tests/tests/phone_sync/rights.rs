@@ -98,6 +98,40 @@ async fn edits_that_the_server_no_longer_takes_are_kept_and_no_longer_waited_for
 }
 
 #[tokio::test]
+async fn edits_in_a_document_that_the_server_cannot_open_wait_until_it_can() {
+    let mut world = World::new("cannot_open").await;
+    let member = world.phone(MEMBER).await;
+    let (id, key) = member.notebook().await;
+    member.write(key, "届いた").await;
+    member.everything_is_acknowledged().await;
+    member.link.go_down();
+    member.write(key, "待っている").await;
+
+    let undamaged = world.edit_while_stopped(id, |body| *body.last_mut().unwrap() ^= 1).await;
+    member.link.lead_to(world.server().address());
+    member.link.heal();
+    member.sync.network_available();
+    // Asked, asked again after the records were pulled, and left alone on this connection.
+    eventually("it was tried", PATIENCE, || async {
+        (world.server().hub().statistics().quarantined == 1).then_some(())
+    })
+    .await;
+    member.online().await;
+    member.sync.sync_until(PATIENCE).await;
+    assert_eq!(member.sync.status().waiting, Waiting { documents: 1, changes: 1 });
+    let document = member.store.document(id).await.unwrap().unwrap();
+    assert_eq!((document.refused, document.unacknowledged), (None, 1), "the records grant it: nothing is given up");
+
+    member.link.go_down();
+    world.edit_while_stopped(id, |body| *body = undamaged.clone()).await;
+    member.link.lead_to(world.server().address());
+    member.link.heal();
+    member.sync.network_available();
+    member.everything_is_acknowledged().await;
+    assert_eq!(member.lines(key).await, lines(["届いた", "待っている"]));
+}
+
+#[tokio::test]
 async fn edits_to_a_full_document_are_kept_and_no_longer_waited_for() {
     let world =
         World::within("edits_to_a_full_document", HubLimits { document_changes: 5, ..HubLimits::default() }).await;

@@ -16,7 +16,7 @@ use taiwa_shared::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::VaultKey;
+use crate::{store::VaultKey, sync::outcome::Incoming};
 
 const PHONE: UserId = UserId::from_bytes([1; 16]);
 const OTHER: UserId = UserId::from_bytes([2; 16]);
@@ -125,23 +125,24 @@ impl World {
     async fn quiesce(&mut self) {
         for _ in 0..50 {
             let said = self.speak().await;
-            let mut answers = Vec::new();
-            for (document, kind, data) in &said {
-                let hub = self.hubs.get_mut(document).unwrap();
-                hub.receive(*kind, data);
-                hub.sync.commit();
-            }
-            for (document, hub) in &mut self.hubs {
-                if self.exchanges.is_live(*document) {
-                    answers.extend(hub.answers(*document));
-                }
-            }
+            let answers = self.answers(&said);
             if said.is_empty() && answers.is_empty() {
                 return;
             }
             self.hear(answers).await;
         }
         panic!("the two sides never fall silent");
+    }
+
+    /// The server takes what was said and has its say.
+    fn answers(&mut self, said: &[(DocumentId, SyncKind, Vec<u8>)]) -> Vec<Incoming> {
+        for (document, kind, data) in said {
+            let hub = self.hubs.get_mut(document).unwrap();
+            hub.receive(*kind, data);
+            hub.sync.commit();
+        }
+        let live = self.hubs.iter_mut().filter(|(document, _)| self.exchanges.is_live(**document));
+        live.flat_map(|(document, hub)| hub.answers(*document)).collect()
     }
 
     async fn unsent(&self) -> Vec<(DocumentId, u32)> {
@@ -334,7 +335,7 @@ async fn local_changes_go_out_while_the_document_is_live_and_twice_told_is_once_
 }
 
 #[tokio::test]
-async fn an_unknown_document_is_asked_for_once_more_and_then_its_edits_become_a_card() {
+async fn a_document_that_the_server_cannot_open_is_asked_for_once_more_and_then_waits_with_its_edits() {
     let mut world = World::new().await;
     let id = world.document(1, Access::Write).await;
     let mine = typed(1, PHONE, 1, "消えない", &[]);
@@ -343,18 +344,65 @@ async fn an_unknown_document_is_asked_for_once_more_and_then_its_edits_become_a_
     world.speak().await;
     let outcome = world.hear(vec![Incoming::Unavailable { document: id }]).await;
     assert!(outcome.ask_for_records);
-    assert_eq!(world.events, []);
 
     world.plan(&[]).await;
     assert!(!world.speak().await.is_empty(), "it is asked for again");
     let outcome = world.hear(vec![Incoming::Unavailable { document: id }]).await;
     assert!(!outcome.ask_for_records);
-    assert_eq!(world.events, [SyncEvent::Refused { document: id, reason: RefusalReason::NoAccess }]);
-    assert_eq!(world.store.changes(id).await.unwrap(), mine, "nothing is dropped");
-
+    assert_eq!(world.events, [], "the records grant it: nothing is given up");
     world.plan(&[id]).await;
     assert!(world.speak().await.is_empty(), "it is not asked for a third time");
     assert!(!world.exchanges.is_busy());
+    assert_eq!(world.unsent().await, [(id, 4)]);
+
+    // The server was mended.
+    world.exchanges = Exchanges::new(world.store.clone());
+    world.plan(&[]).await;
+    world.quiesce().await;
+    assert_eq!(world.unsent().await, []);
+}
+
+#[tokio::test]
+async fn whatever_was_sent_has_no_verdict_until_the_server_has_it() {
+    let mut world = World::new().await;
+    let (own, relayed, read) = (
+        world.document(1, Access::Write).await,
+        world.document(2, Access::Write).await,
+        world.document(3, Access::Read).await,
+    );
+    world.store.append_local(own, &typed(1, PHONE, 1, "か", &[])).await.unwrap();
+    // The server lost this one with a backup; somebody else had made it.
+    world.store.append_remote(&[(relayed, typed(2, OTHER, 2, "き", &[]))]).await.unwrap();
+    let after_a_restore = PeerRole { access: PeerAccess::Write, authors: Authors::Relayed };
+    world.hubs.get_mut(&relayed).unwrap().sync.set_role((), after_a_restore);
+    world.plan(&[own, relayed, read]).await;
+    assert_eq!(world.exchanges.awaiting_verdict(), []);
+    for _ in 0..5 {
+        let said = world.speak().await;
+        if world.exchanges.awaiting_verdict().len() == 2 {
+            // Here the server would close the connection.
+            break;
+        }
+        let answers = world.answers(&said);
+        world.hear(answers).await;
+    }
+    let mut sent = world.exchanges.awaiting_verdict();
+    sent.sort_unstable();
+    let mut both = [own, relayed];
+    both.sort_unstable();
+    assert_eq!(sent, both);
+    assert!(world.exchanges.has_unsent(own) && !world.exchanges.has_unsent(relayed));
+
+    world.exchanges = Exchanges::new(world.store.clone());
+    for (id, n) in [(own, 1), (relayed, 2), (read, 3)] {
+        let mut hub = Hub::new(&memo_key(n));
+        hub.sync.set_role((), after_a_restore);
+        world.hubs.insert(id, hub);
+    }
+    world.plan(&[own, relayed, read]).await;
+    world.quiesce().await;
+    assert_eq!(world.exchanges.awaiting_verdict(), []);
+    assert_eq!(world.hubs[&relayed].sync.len(), 2);
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use super::SyncKind;
 use crate::sync::{
     chunks::{ChangeHash, format::ParsedChange},
     guard::{self, Inspected},
-    limits::{MAX_CHANGE_BYTES, MAX_MESSAGE_CHANGE_BYTES, MAX_MESSAGE_KEY_BYTES, MAX_MESSAGE_OPERATIONS},
+    limits::{
+        MAX_CHANGE_BYTES, MAX_GRAPH_STEPS, MAX_MESSAGE_CHANGE_BYTES, MAX_MESSAGE_KEY_BYTES, MAX_MESSAGE_OPERATIONS,
+    },
     message::Incoming,
     rejection::Rejection,
 };
@@ -19,6 +21,7 @@ pub struct UncheckedMessage<'a> {
     kind: SyncKind,
     changes: Vec<(&'a [u8], ParsedChange<'a>)>,
     weight: usize,
+    budget: Budget,
 }
 
 /// A message whose new changes are well-formed by themselves.
@@ -27,6 +30,8 @@ pub struct InspectedMessage<'a> {
     pub(super) message: Incoming<'a>,
     pub(super) kind: SyncKind,
     pub(super) changes: Vec<Inspected>,
+    /// Steps through the change graph that its changes may cost.
+    pub(super) steps: usize,
 }
 
 /// What the changes of one message may hold together.
@@ -36,6 +41,17 @@ pub(super) enum Budget {
     Client,
     /// What fits into a frame: the sender is trusted with the amount.
     Server,
+}
+
+impl Budget {
+    /// Steps for a message with so many changes. A server may send together what clients sent one by one, each of which
+    /// could cost as many as a client's message may.
+    fn steps(self, changes: usize) -> usize {
+        match self {
+            Self::Client => MAX_GRAPH_STEPS,
+            Self::Server => MAX_GRAPH_STEPS.saturating_mul(changes.max(1)),
+        }
+    }
 }
 
 impl<'a> UncheckedMessage<'a> {
@@ -82,7 +98,7 @@ impl<'a> UncheckedMessage<'a> {
                 return Err(Rejection::TooMuch("keys of a message"));
             }
         }
-        Ok(Self { message, kind, changes, weight })
+        Ok(Self { message, kind, changes, weight, budget })
     }
 
     /// About what inspecting it costs, in bytes of ordinary changes, now that they are inflated; see [`weigh`].
@@ -100,10 +116,11 @@ impl<'a> UncheckedMessage<'a> {
     /// # Errors
     /// [`Rejection`] if one is not well-formed.
     pub fn inspect(self, is_known: impl Fn(&ChangeHash) -> bool) -> Result<InspectedMessage<'a>, Rejection> {
-        let Self { message, kind, changes, .. } = self;
+        let Self { message, kind, changes, budget, .. } = self;
+        let steps = budget.steps(changes.len());
         let unknown = changes.into_iter().filter(|(_, change)| !is_known(&change.header.hash));
         let changes = unknown.map(|(chunk, change)| guard::inspect(chunk, change)).collect::<Result<_, _>>()?;
-        Ok(InspectedMessage { message, kind, changes })
+        Ok(InspectedMessage { message, kind, changes, steps })
     }
 }
 

@@ -211,6 +211,12 @@ impl<P: Copy + Eq + Hash> DocumentSync<P> {
         self.sessions.get(&peer).map_or(Due::Nothing, of)
     }
 
+    /// Changes that had to be walked through for a peer since this was last asked: what its messages cost beside
+    /// their bytes.
+    pub fn take_walked(&mut self, peer: P) -> usize {
+        self.sessions.get_mut(&peer).map_or(0, |exchange| std::mem::take(&mut exchange.walked))
+    }
+
     /// Whether [`Self::next_message`] would say something.
     pub fn wants_to_send(&self, peer: P) -> bool {
         self.due(peer) != Due::Nothing

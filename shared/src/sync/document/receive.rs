@@ -193,7 +193,8 @@ impl<'a> Staging<'a> {
     }
 
     fn take_in(&mut self, exchange: &mut Exchange, inspected: InspectedMessage<'_>) -> Result<(), Rejection> {
-        let InspectedMessage { message, kind, changes } = inspected;
+        let InspectedMessage { message, kind, changes, steps } = inspected;
+        self.steps = steps;
         let mut brought_news = false;
         // Access may have been lessened since the message was read.
         if exchange.role().access == PeerAccess::Write {
@@ -207,6 +208,7 @@ impl<'a> Staging<'a> {
             }
             self.check_heads(exchange)?;
         }
+        exchange.walked += steps - self.steps;
         let is_request = kind == SyncKind::Request;
         exchange.receive(self.graph, Received { message, is_request, brought_news })
     }

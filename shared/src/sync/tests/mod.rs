@@ -4,6 +4,7 @@
 
 mod attacks;
 mod conversations;
+mod costs;
 mod properties;
 mod references;
 mod roles;
