@@ -2,6 +2,7 @@
 
 mod ahead;
 mod ended;
+mod expectations;
 mod search;
 mod signing_out;
 
