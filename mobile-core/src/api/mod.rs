@@ -1,6 +1,6 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `expectations`, `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
+//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
 //! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
 //! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
@@ -8,7 +8,6 @@
 mod calendar;
 mod devices;
 mod error;
-mod expectations;
 mod meetings;
 mod memo;
 mod notes;
@@ -38,7 +37,6 @@ pub use views::{
         InvitationView, MeetingTimeView, MovedView, RhythmChoiceView, RhythmView,
     },
     devices::DeviceView,
-    expectations::{CategoryExpectationsView, ExpectationsView, ResponseCountView},
     home::{HomeView, PairView, PastMeetingView, PreparationView, SideView, TopicOfferView, UpcomingMeetingView},
     lists::{AgendaView, IntentionView, NoteView, NotesView, PromiseView, RefusedEditView},
     memo::{CaretView, CommentView, FieldView, MemoView, ParagraphView, RangeView, VersionView},

@@ -2,7 +2,6 @@
 
 mod ahead;
 mod ended;
-mod expectations;
 mod search;
 mod signing_out;
 

@@ -241,18 +241,6 @@ impl Catalog {
         self.response(slug).map_or_else(|| unknown_label(language), |response| &response.wording.get(language).label)
     }
 
-    /// Label of a category, also of one that this version does not know.
-    pub fn category_label(&self, slug: &str, language: Language) -> &str {
-        let known = self.categories.iter().find(|category| category.slug == slug);
-        known.map_or_else(|| unknown_label(language), |category| category.label.get(language))
-    }
-
-    /// The category of a topic; of one that this version does not know, the part before the first dot.
-    pub fn category_of(&self, slug: &TopicSlug) -> Option<CategorySlug> {
-        let known = self.topic(slug).map(|topic| topic.category.as_str());
-        known.unwrap_or_else(|| slug.category()).parse().ok()
-    }
-
     /// What the manager does for this response, at most three statements.
     pub fn response_hint(&self, slug: &ResponseSlug, language: Language) -> Vec<&str> {
         if slug.is_undecided() {

@@ -5,14 +5,12 @@
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
 //! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards,
 //! [`strengths`] the words that a manager gets from it.
-//! [`expectations`] counts what each member asks for, on the manager's phone.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
 pub mod cadence;
 pub mod catalog;
 pub mod command;
-pub mod expectations;
 pub mod holidays;
 pub mod meeting;
 pub mod ownership;

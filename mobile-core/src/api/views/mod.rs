@@ -3,7 +3,6 @@
 pub(super) mod calendar;
 pub(super) mod commands;
 pub(super) mod devices;
-pub(super) mod expectations;
 pub(super) mod home;
 pub(super) mod lists;
 pub(super) mod memo;
