@@ -38,6 +38,7 @@ mod phone_commands;
 mod phone_session;
 mod phone_sync;
 mod privacy;
+mod ratings;
 mod route_matrix;
 mod same_document;
 mod same_seed;
