@@ -134,6 +134,30 @@ fn a_word_changes_only_past_the_line_and_only_when_two_people_rated_since() {
     assert_eq!(count(all, &by_all, next), by_all);
 }
 
+/// A cell of so many ratings, three of each voice, of which so many say yes.
+fn of(ratings: u32, yes: u32) -> Vec<Rating> {
+    let one = |n: u32| rated(1, n / 3, 1 + i64::from(n % 3), if n < yes { 5 } else { 1 }, 0);
+    (0..ratings).map(one).collect()
+}
+
+#[test]
+fn a_first_word_needs_the_line_and_another_one_the_line_and_a_margin() {
+    let next = MONDAY.saturating_add(1.week());
+    let later = |ratings, yes| -> Vec<Rating> {
+        of(ratings, yes).into_iter().map(|rating| Rated { week: MONDAY, ..rating }).collect()
+    };
+    // Against the usual share and prior 20 of 27 are at 0.79, 21 at 0.87 and 22 at 0.93.
+    assert_eq!(first_count(of(27, 21)).strong(), [&response(0)], "a first word");
+    let steady = count(of(27, 20), &BTreeMap::new(), MONDAY);
+    assert!(steady[&1].strong().is_empty() && steady[&1].has_enough_voices());
+    assert_eq!(count(later(27, 21), &steady, next), steady, "not past the line by the margin");
+    assert_eq!(count(later(27, 22), &steady, next)[&1].strong(), [&response(0)]);
+    // The other way: 22 of 29 are at 0.84, 21 of 28 at 0.82 less a little.
+    let strong = count(of(27, 22), &BTreeMap::new(), MONDAY);
+    assert_eq!(count(later(29, 22), &strong, next), strong);
+    assert!(count(later(28, 21), &strong, next)[&1].strong().is_empty());
+}
+
 #[test]
 fn words_end_with_the_gate_and_the_one_who_was_missing_does_not_bring_them_back() {
     let before = count(team(1, 5, 3, 5, 0), &BTreeMap::new(), MONDAY);
