@@ -17,7 +17,7 @@ use crate::records::ratings::{self, RatingError};
 
 /// Whether a request has neither a line in the log nor a figure: both would tell when somebody rated.
 pub(super) fn leaves_no_trace(route: &str) -> bool {
-    matches!(route, "/v1/ratings")
+    matches!(route, "/v1/ratings" | "/v1/ratings/{meeting}")
 }
 
 /// Rates a 1on1 that is over, as its member.

@@ -19,7 +19,8 @@ statements! {
     PUT = "insert into rating (organisation, ticket, rater, subject, week, picks, value, as_asked)
         values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (organisation, ticket)
-        do update set picks = excluded.picks, value = excluded.value, as_asked = excluded.as_asked";
+        do update set picks = excluded.picks, value = excluded.value, as_asked = excluded.as_asked
+        where rating.week >= excluded.week";
     BY_TICKET = "select ticket, rater, subject, week, picks, value, as_asked from rating
         where organisation = $1 and ticket = $2";
     OF_WEEKS = "select ticket, rater, subject, week, picks, value, as_asked from rating
@@ -259,6 +260,7 @@ impl Tx {
             .bind(&until)
             .fetch_all(c)
             .await)?;
+        self.forget_ratings(organisation, first, end).await?;
         for row in rows {
             self.put_rating(organisation, &row.try_into()?).await?;
         }

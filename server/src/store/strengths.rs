@@ -15,7 +15,7 @@ statements! {
         where o.made < $1 and (c.week is null or c.week < $2) order by o.id";
     COUNTED = "select week from counted where organisation = $1";
     SET_COUNTED = "insert into counted (organisation, week) values ($1, $2)
-        on conflict (organisation) do update set week = excluded.week";
+        on conflict (organisation) do update set week = excluded.week where counted.week < excluded.week";
     STANDINGS = "select subject, standing from strength where organisation = $1";
     STANDING = "select standing from strength where organisation = $1 and subject = $2";
     DELETE_STANDINGS = "delete from strength where organisation = $1";

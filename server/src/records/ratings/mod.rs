@@ -57,7 +57,7 @@ pub async fn give(
     let (organisation, user) = (principal.organisation, principal.user);
     let mut tx = store.begin().await?;
     let rateable = rateable(&mut tx, organisation, user, meeting).await?.ok_or(RatingError::Absent)?;
-    if false {
+    if now.since(rateable.finished) > RATEABLE {
         return Err(RatingError::Closed);
     }
     let week = week::monday_of(now);
@@ -68,7 +68,6 @@ pub async fn give(
         week,
         rating,
     };
-    tx.next_rev(organisation).await?;
     if !tx.put_rating(organisation, &row).await? {
         return Err(RatingError::Closed);
     }
@@ -90,7 +89,7 @@ async fn rateable(
 ) -> Result<Option<Rateable>, StoreError> {
     let Some(meeting) = tx.meeting(organisation, meeting).await? else { return Ok(None) };
     let Some(pair) = tx.pair(organisation, meeting.pair).await? else { return Ok(None) };
-    let is_members = pair.kind == PairKind::Line;
+    let is_members = pair.member == user && pair.kind == PairKind::Line;
     if !is_members || !tx.sees(organisation, user, pair.id).await? || meeting.state != MeetingState::Finished {
         return Ok(None);
     }

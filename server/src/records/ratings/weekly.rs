@@ -52,7 +52,8 @@ async fn count_one(store: &Store, key: &RatingKey, uncounted: Uncounted, monday:
     if !tx.set_counted(organisation, monday).await? {
         return Ok(());
     }
-    let _ = KEPT_MONTHS;
+    tx.forget_ratings(organisation, Date::MIN, monday.saturating_sub(KEPT_MONTHS.months())).await?;
+    tx.close_weeks(organisation, uncounted.last.unwrap_or(Date::MIN), monday).await?;
     tx.replace_standings(organisation, &standings).await?;
     tx.commit().await?;
     store.sweep_ratings().await
@@ -94,7 +95,7 @@ impl Joined {
     fn new(key: &RatingKey, organisation: OrganisationId, lines: &[Line], monday: Date) -> Self {
         let all: HashSet<UserId> = lines.iter().map(|line| line.manager).collect();
         let managers = all.into_iter().map(|manager| (key.subject(organisation, manager), manager)).collect();
-        let halves: Vec<HalfYear> = HalfYear::seen_from(monday).into_iter().rev().take(1).collect();
+        let halves = HalfYear::seen_from(monday);
         // Somebody who has left is no longer to be told from others.
         let active = lines.iter().filter(|line| line.member_is_active);
         let raters = active.flat_map(|line| {
