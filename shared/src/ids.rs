@@ -97,6 +97,8 @@ ids! {
     CommentId = "comment";
     /// A private note.
     NoteId = "note";
+    /// A manager's tip.
+    TipId = "tip";
     /// A notice that a phone shows by itself.
     ReminderId = "reminder";
 }

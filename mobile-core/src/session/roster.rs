@@ -119,7 +119,14 @@ impl Roster {
                 self.last_on_meeting.get(&meeting.id).copied()
             }
             Action::SetCadence { pair, .. } => self.last_on_cadence.get(pair).copied(),
-            Action::Finish { .. } | Action::BriefSeen { .. } | Action::Invite { .. } | Action::Unknown => None,
+            Action::Finish { .. }
+            | Action::BriefSeen { .. }
+            | Action::Invite { .. }
+            | Action::WriteTip { .. }
+            | Action::WithdrawTip { .. }
+            | Action::TipHelped { .. }
+            | Action::ReportTip { .. }
+            | Action::Unknown => None,
         }
     }
 

@@ -50,6 +50,10 @@ pub(super) fn action(action: &Action) -> &'static str {
         Action::BriefSeen { .. } => "brief_seen",
         Action::SetCadence { .. } => "set_cadence",
         Action::Invite { .. } => "invite",
+        Action::WriteTip { .. } => "write_tip",
+        Action::WithdrawTip { .. } => "withdraw_tip",
+        Action::TipHelped { .. } => "tip_helped",
+        Action::ReportTip { .. } => "report_tip",
         Action::Unknown => "unknown",
     }
 }

@@ -1,4 +1,4 @@
-//! What a person asks of the records: schedule, move, cancel, finish, brief seen, cadence, invite.
+//! What a person asks of the records: schedule, move, cancel, finish, brief seen, cadence, invite, tips.
 //!
 //! The same words on the phone's outbox, on the wire and on the server. What becomes of an action stands in
 //! [`super::scheduling`]; who may ask for it is decided by the server, and guessed by the phone for its own screens.
@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use super::{
     cadence::Cadence,
     meeting::{MeetingName, MeetingTime},
+    tip::NewTip,
 };
 use crate::{
-    ids::{HeadsDigest, PairId, UserId},
+    ids::{HeadsDigest, PairId, TipId, UserId},
     time::Timestamp,
 };
 
@@ -89,6 +90,28 @@ pub enum Action {
         /// Hash of the secret in the link that the sender hands over.
         invitation: InvitationHash,
     },
+    /// Tell other managers what worked. A tip that is there already is not written again.
+    WriteTip {
+        /// What and for what.
+        tip: NewTip,
+    },
+    /// Take one's own tip back, everywhere.
+    WithdrawTip {
+        /// Which.
+        tip: TipId,
+    },
+    /// 「試してよかった」; counts once per manager.
+    TipHelped {
+        /// Which.
+        tip: TipId,
+        /// `false` takes it back.
+        helped: bool,
+    },
+    /// A tip that names somebody or should not stand there: it goes to who reviews tips.
+    ReportTip {
+        /// Which.
+        tip: TipId,
+    },
     /// An action of a newer phone, or one that is not readable.
     #[serde(other)]
     Unknown,
@@ -103,7 +126,13 @@ impl Action {
             | Self::Cancel { meeting, .. }
             | Self::Finish { meeting, .. }
             | Self::BriefSeen { meeting, .. } => Some(meeting),
-            Self::SetCadence { .. } | Self::Invite { .. } | Self::Unknown => None,
+            Self::SetCadence { .. }
+            | Self::Invite { .. }
+            | Self::WriteTip { .. }
+            | Self::WithdrawTip { .. }
+            | Self::TipHelped { .. }
+            | Self::ReportTip { .. }
+            | Self::Unknown => None,
         }
     }
 
@@ -111,7 +140,7 @@ impl Action {
     pub fn pair(&self) -> Option<PairId> {
         match self {
             Self::SetCadence { pair, .. } => Some(*pair),
-            Self::Invite { .. } | Self::Unknown => None,
+            Self::Invite { .. } => None,
             other => other.meeting().map(|meeting| meeting.pair),
         }
     }

@@ -4,7 +4,7 @@
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
 //! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards,
-//! [`strengths`] the words that a manager gets from it.
+//! [`strengths`] the words that a manager gets from it; [`tip`] what a manager tells others.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
@@ -22,3 +22,4 @@ pub mod scheduling;
 pub mod search;
 pub mod strengths;
 pub mod suggestion;
+pub mod tip;

@@ -69,7 +69,13 @@ pub fn meeting_after(meeting: &Meeting, action: &Action, by: UserId, now: Timest
             let brief_seen = if newer { Some(BriefSeen { at, heads: *heads }) } else { meeting.brief_seen };
             Ok(Meeting { brief_seen, ..meeting.clone() })
         }
-        Action::SetCadence { .. } | Action::Invite { .. } | Action::Unknown => Err(Refusal::NotAboutMeetings),
+        Action::SetCadence { .. }
+        | Action::Invite { .. }
+        | Action::WriteTip { .. }
+        | Action::WithdrawTip { .. }
+        | Action::TipHelped { .. }
+        | Action::ReportTip { .. }
+        | Action::Unknown => Err(Refusal::NotAboutMeetings),
     }
 }
 

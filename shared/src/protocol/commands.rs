@@ -125,6 +125,10 @@ pub enum RejectionReason {
     AddressTaken,
     /// The list of people is kept by the organisation; people are not invited from phones.
     InvitesClosed,
+    /// The tip has no text, is too long or is not one paragraph.
+    TipNotTaken,
+    /// The tip was withdrawn or never was, or the sender is nobody's manager; all look the same.
+    TipGone,
     /// A later command of the same phone was taken before.
     OutOfOrder,
     /// The server does not know such an action: it is older than the phone.

@@ -73,7 +73,12 @@ fn thing(command: &StoredCommand) -> Thing {
         Action::Finish { meeting, .. } => Thing::End(meeting.id),
         Action::SetCadence { pair, .. } => Thing::Cadence(*pair),
         Action::Invite { person, .. } => Thing::Person(*person),
-        Action::BriefSeen { .. } | Action::Unknown => Thing::Other(command.id),
+        Action::WriteTip { .. }
+        | Action::WithdrawTip { .. }
+        | Action::TipHelped { .. }
+        | Action::ReportTip { .. }
+        | Action::BriefSeen { .. }
+        | Action::Unknown => Thing::Other(command.id),
     }
 }
 
@@ -211,6 +216,8 @@ fn again(command: &StoredCommand, roster: &Roster, me: UserId) -> Option<Action>
             | RejectionReason::InvitesClosed
             | RejectionReason::Other => current.as_ref(),
             RejectionReason::NotFound
+            | RejectionReason::TipNotTaken
+            | RejectionReason::TipGone
             | RejectionReason::PairClosed
             | RejectionReason::AlreadyFinished
             | RejectionReason::Implausible
@@ -239,7 +246,12 @@ fn again(command: &StoredCommand, roster: &Roster, me: UserId) -> Option<Action>
             let base = roster.pair(*pair)?.cadence_revision.max(told);
             Some(Action::SetCadence { pair: *pair, base, cadence: cadence.clone() })
         }
-        Action::Finish { .. } | Action::Invite { .. } => Some(command.action.clone()),
+        Action::Finish { .. }
+        | Action::Invite { .. }
+        | Action::WriteTip { .. }
+        | Action::WithdrawTip { .. }
+        | Action::TipHelped { .. }
+        | Action::ReportTip { .. } => Some(command.action.clone()),
         Action::BriefSeen { .. } | Action::Unknown => None,
     }
 }

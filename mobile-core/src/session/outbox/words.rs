@@ -65,6 +65,14 @@ impl Reader<'_> {
             }
             (Action::Invite { name, .. }, Language::Ja) => format!("{name}さんの招待"),
             (Action::Invite { name, .. }, Language::En) => format!("invite {name}"),
+            (Action::WriteTip { tip }, Language::Ja) => format!("ヒント「{}」の投稿", tip.text),
+            (Action::WriteTip { tip }, Language::En) => format!("share the tip \"{}\"", tip.text),
+            (Action::WithdrawTip { .. }, Language::Ja) => "ヒントの取り下げ".to_owned(),
+            (Action::WithdrawTip { .. }, Language::En) => "take a tip back".to_owned(),
+            (Action::TipHelped { .. }, Language::Ja) => "ヒントの「試してよかった」".to_owned(),
+            (Action::TipHelped { .. }, Language::En) => "say whether a tip helped".to_owned(),
+            (Action::ReportTip { .. }, Language::Ja) => "ヒントの報告".to_owned(),
+            (Action::ReportTip { .. }, Language::En) => "report a tip".to_owned(),
             (Action::Unknown, Language::Ja) => "新しい版のアプリでの操作".to_owned(),
             (Action::Unknown, Language::En) => "something done with a newer version of the app".to_owned(),
         }
@@ -117,6 +125,11 @@ impl Reader<'_> {
     /// Why a command was not done, and what to do next.
     pub(super) fn why(&self, reason: RejectionReason) -> String {
         let (ja, en) = match reason {
+            RejectionReason::TipNotTaken => (
+                "ヒントは1段落・140文字までです。書き直して、もう一度送ってください。",
+                "A tip is one paragraph of at most 140 characters. Change it and send it again.",
+            ),
+            RejectionReason::TipGone => ("このヒントはもうありません。", "This tip is not there any more."),
             RejectionReason::NotFound => (
                 "この1on1は見つかりません。相手が変わったときは、新しい相手との予定を確認してください。",
                 "This 1on1 is not there any more. If your partner has changed, look at the dates with the new one.",
