@@ -15,6 +15,7 @@ pub mod operate;
 pub mod records;
 pub mod store;
 pub mod sync;
+pub mod tips;
 
 mod entropy;
 mod http;

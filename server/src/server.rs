@@ -27,6 +27,7 @@ use crate::{
     },
     store::{ServerLock, Store, StoreError},
     sync::{Hub, HubLimits},
+    tips,
 };
 
 /// Requests under way get this long to end.
@@ -171,6 +172,8 @@ impl Server {
             Arc::clone(&rating_key),
             stopping.clone(),
         ));
+        let (indexed, indexing_ends) = (store.clone(), stopping.clone());
+        tasks.spawn(async move { indexing_ends.run_until_cancelled(tips::index_missing(&indexed)).await });
         let readiness = Readiness::until(stopping.clone());
         let login_limit = Arc::new(AddressLimit::per_minute(config.login_tries_per_minute, Arc::clone(&clock)));
         let app = App {

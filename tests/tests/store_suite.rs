@@ -21,6 +21,8 @@ mod ratings;
 mod refresh;
 mod scheduling;
 mod sql;
+mod tip_search;
+mod tips;
 
 /// Declares each body as a test on both databases.
 macro_rules! on_both {

@@ -1,4 +1,4 @@
-//! What an operator types: `serve`, `organisation`, `import`, `invite`, `person`, `backup`, `restore`,
+//! What an operator types: `serve`, `organisation`, `import`, `invite`, `person`, `tips`, `backup`, `restore`,
 //! `check`, `restored`, `openapi`, `configuration`.
 //!
 //! Settings come from the defaults, then a TOML file, then `TAIWA_*` variables. Prints results to standard output and
@@ -11,6 +11,7 @@ mod import;
 mod organisation;
 mod person;
 mod serve;
+mod tips;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ use crate::config::Config;
 use import::ImportArguments;
 use organisation::OrganisationCommand;
 use person::{PersonCommand, Who};
+use tips::TipsCommand;
 
 /// The taiwa server.
 #[derive(Debug, Parser)]
@@ -47,6 +49,9 @@ enum Command {
     /// Ends somebody's access, resets their password, or lists and ends their sign-ins.
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Lists tips that wait for a reviewer or were reported, and decides on them.
+    #[command(subcommand)]
+    Tips(TipsCommand),
     /// Copies everything into one file while the server runs, and checks the copy.
     Backup {
         /// Give up no copy because something in it is damaged.
@@ -102,6 +107,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Import(arguments) => import::import(&config, &arguments).await,
         Command::Invite(who) => person::print_invitation(&config, &who).await,
         Command::Person(command) => person::run(&config, &command).await,
+        Command::Tips(command) => tips::run(&config, &command).await,
         Command::Backup { even_if_damaged, file } => database::backup(&config, &file, even_if_damaged).await,
         Command::Restore { replace, even_if_damaged, file } => {
             database::restore(&config, &file, replace, even_if_damaged).await

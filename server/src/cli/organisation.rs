@@ -1,4 +1,5 @@
-//! `organisation`: a new one, and whether its people may be invited from phones; and finding one by its short name.
+//! `organisation`: a new one, whether its people may be invited from phones, whether it exchanges tips with others; and finding
+//! one by its short name.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -15,6 +16,7 @@ use crate::{
         organisations::Organisation,
         people::{Email, PersonRow},
     },
+    tips::review::let_exchange,
 };
 
 /// What to do with an organisation.
@@ -28,6 +30,14 @@ pub(super) enum OrganisationCommand {
         #[arg(long)]
         organisation: String,
         /// Whether they may.
+        state: Switch,
+    },
+    /// Says whether managers read tips of other companies and may offer theirs: off unless switched on.
+    OutsideTips {
+        /// Short name of the organisation.
+        #[arg(long)]
+        organisation: String,
+        /// Whether they do.
         state: Switch,
     },
 }
@@ -62,6 +72,7 @@ pub(super) async fn run(config: &Config, command: &OrganisationCommand) -> Resul
     match command {
         OrganisationCommand::Add(arguments) => add(config, arguments).await,
         OrganisationCommand::Invites { organisation, state } => invites(config, organisation, *state).await,
+        OrganisationCommand::OutsideTips { organisation, state } => outside_tips(config, organisation, *state).await,
     }
 }
 
@@ -98,6 +109,18 @@ async fn invites(config: &Config, slug: &str, state: Switch) -> Result<()> {
     match state {
         Switch::On => println!("people of {slug} may be invited from phones; who invites becomes their manager"),
         Switch::Off => println!("nobody of {slug} may be invited from phones; `import` and `invite` go on working"),
+    }
+    Ok(())
+}
+
+async fn outside_tips(config: &Config, slug: &str, state: Switch) -> Result<()> {
+    let store = Store::open(&config.database, SystemClock.now()).await?;
+    let organisation = find(&store, slug).await?;
+    let gone = let_exchange(&store, organisation.id, state == Switch::On).await?;
+    store.close().await;
+    match state {
+        Switch::On => println!("managers of {slug} read tips of other companies, and may offer theirs to a reviewer"),
+        Switch::Off => println!("tips of {slug} stay there; {gone} that others could read are gone"),
     }
     Ok(())
 }

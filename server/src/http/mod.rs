@@ -21,6 +21,7 @@ mod ratings;
 mod ready;
 mod records;
 mod socket;
+mod tips;
 
 use std::{sync::Arc, time::Duration};
 
@@ -88,6 +89,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(devices::list))
         .routes(routes!(devices::revoke))
         .routes(routes!(people::import).layer(DefaultBodyLimit::max(people::MAX_IMPORT_BYTES)))
+        .routes(routes!(tips::page))
+        .routes(routes!(tips::shelf))
         .routes(routes!(socket::open))
         .routes(routes!(socket::ticket))
         .routes(routes!(openapi::document))

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqlStr};
 
 use super::{
     Db, Store, StoreError, chunks, commands, devices, documents, feed, login, meetings, open, organisations, pairs,
-    people, ratings, refresh, relayed, strengths, touched, verify,
+    people, ratings, refresh, relayed, strengths, tip_changes, tips, touched, verify,
 };
 
 const POSTGRES_COLUMNS: &str =
@@ -38,6 +38,8 @@ fn statements() -> Vec<(&'static str, &'static [&'static str])> {
         ("refresh", refresh::ALL),
         ("relayed", relayed::ALL),
         ("strengths", strengths::ALL),
+        ("tip_changes", tip_changes::ALL),
+        ("tips", tips::ALL),
         ("touched", touched::ALL),
         ("verify", verify::ALL),
     ]
@@ -100,7 +102,9 @@ impl Store {
                 }
             }
         }
-        schema.retain(|table, _| !table.starts_with("_sqlx") && !table.starts_with("sqlite_"));
+        // The search index is a matter of each engine.
+        let is_own = |table: &str| ["_sqlx", "sqlite_", "tip_search"].iter().any(|start| table.starts_with(start));
+        schema.retain(|table, _| !is_own(table));
         Ok(schema)
     }
 

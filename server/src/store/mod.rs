@@ -76,6 +76,9 @@ pub mod ratings;
 pub mod refresh;
 pub mod relayed;
 pub mod strengths;
+pub mod tip_changes;
+pub mod tip_search;
+pub mod tips;
 pub mod touched;
 pub mod verify;
 

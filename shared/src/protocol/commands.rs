@@ -127,7 +127,8 @@ pub enum RejectionReason {
     InvitesClosed,
     /// The tip has no text, is too long or is not one paragraph.
     TipNotTaken,
-    /// The tip was withdrawn or never was, or the sender is nobody's manager; all look the same.
+    /// The tip was withdrawn or never was, is the sender's own where that cannot be, or the sender is nobody's manager;
+    /// all look the same.
     TipGone,
     /// A later command of the same phone was taken before.
     OutOfOrder,

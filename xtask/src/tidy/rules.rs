@@ -47,7 +47,19 @@ pub(super) const IMPORTS: &[Imports] = &[
     },
     Imports {
         module: "server::records",
-        may_use: &["shared", "server::store", "server::bus", "server::clock", "server::entropy", "server::key_file"],
+        may_use: &[
+            "shared",
+            "server::store",
+            "server::bus",
+            "server::clock",
+            "server::entropy",
+            "server::key_file",
+            "server::tips",
+        ],
+    },
+    Imports {
+        module: "server::tips",
+        may_use: &["shared", "server::store", "server::entropy", "server::records::access"],
     },
     Imports {
         module: "server::operate",

@@ -16,7 +16,7 @@ use taiwa_shared::{
         meeting::Meeting,
         people::{Pair, Side},
     },
-    ids::{CommandId, OrganisationId, PairId},
+    ids::{CommandId, PairId},
     protocol::commands::{
         Command, CommandOutcome, CommandsRequest, CommandsResponse, Current, Outcome, RejectionReason,
     },
@@ -27,6 +27,7 @@ use super::access::Principal;
 use crate::{
     bus::{Bus, News},
     store::{Store, StoreError, Tx, commands::Commanded},
+    tips::{self, commands::TipChange},
 };
 use invite::Invited;
 
@@ -62,6 +63,7 @@ enum Change {
     Meeting(Meeting),
     Cadence(Pair),
     Invite(Invited),
+    Tip(TipChange),
 }
 
 /// What becomes of a command.
@@ -154,8 +156,9 @@ async fn take_new(
             Verdict::rejected(RejectionReason::OutOfOrder, None)
         };
         if let Some(change) = verdict.change {
-            write(&mut tx, organisation, change, rev, now).await?;
-            changed = true;
+            // Tips are no records: nobody's pull has anything new.
+            changed |= !matches!(change, Change::Tip(_));
+            write(&mut tx, principal, change, rev, now).await?;
         }
         tx.add_outcome(organisation, user, id, &verdict.outcome, now).await?;
         outcomes.push(CommandOutcome { id, outcome: verdict.outcome });
@@ -196,6 +199,13 @@ async fn judge(tx: &mut Tx, principal: &Principal, action: &Action, now: Timesta
             let pair = visible_pair(tx, principal, *pair).await?;
             Ok(pair.map_or_else(Verdict::not_found, |(pair, _)| decide::cadence(&pair, *base, cadence, now)))
         }
+        Action::WriteTip { .. } | Action::WithdrawTip { .. } | Action::TipHelped { .. } | Action::ReportTip { .. } => {
+            Ok(match tips::commands::judge(tx, principal, action).await? {
+                Ok(Some(change)) => Verdict::applied(Change::Tip(change)),
+                Ok(None) => Verdict::done(),
+                Err(reason) => Verdict::rejected(reason, None),
+            })
+        }
         Action::Unknown => Ok(Verdict::rejected(RejectionReason::NotUnderstood, None)),
         Action::Schedule { meeting, .. }
         | Action::Move { meeting, .. }
@@ -219,13 +229,8 @@ async fn visible_pair(tx: &mut Tx, principal: &Principal, pair: PairId) -> Resul
     Ok(tx.sees(organisation, user, pair.id).await?.then_some((pair, side)))
 }
 
-async fn write(
-    tx: &mut Tx,
-    organisation: OrganisationId,
-    change: Change,
-    rev: i64,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn write(tx: &mut Tx, principal: &Principal, change: Change, rev: i64, now: Timestamp) -> Result<(), StoreError> {
+    let organisation = principal.organisation;
     match change {
         Change::Meeting(meeting) => {
             tx.add_meeting(organisation, &meeting, rev).await?;
@@ -237,5 +242,6 @@ async fn write(
             if is_open { Ok(()) } else { Err(StoreError::row("pair", format!("{} closed by itself", pair.id))) }
         }
         Change::Invite(invited) => invite::write(tx, organisation, &invited, rev, now).await,
+        Change::Tip(change) => tips::commands::write(tx, principal, &change, now).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Tables, columns and rows on their way from one engine to the other.
 //!
-//! The names come from the databases' own catalogues; nothing here knows what a table means.
+//! The names come from the databases' own catalogues; nothing here knows what a table means, except that the search index
+//! of tips is made anew where it is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +20,10 @@ use crate::store::StoreError;
 const ROWS_PER_INSERT: usize = 50;
 
 const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'
-    and name not in ('_sqlx_migrations', 'backup') order by name";
+    and name not in ('_sqlx_migrations', 'backup') and name not like 'tip_search%' order by name";
 const POSTGRES_COLUMNS: &str =
     "select table_name::text, column_name::text, data_type::text from information_schema.columns
-    where table_schema = current_schema() and table_name <> '_sqlx_migrations'
+    where table_schema = current_schema() and table_name not in ('_sqlx_migrations', 'tip_search')
     order by table_name, ordinal_position";
 
 /// How a column's values go over.

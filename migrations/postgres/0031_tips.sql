@@ -1,0 +1,61 @@
+-- Tips of managers. The organisation of a tip that is offered to other companies is the nil id: it belongs to none, and
+-- names neither company nor author. `outside` is the id of that copy. `number` stands for the tip in the search index.
+
+create table tip (
+    organisation uuid not null,
+    id uuid not null,
+    number bigint not null unique,
+    author uuid,
+    signs text not null check (signs in ('none', 'line', 'name')),
+    byline text,
+    text text not null,
+    folded text not null,
+    topic text not null,
+    category text not null,
+    response text not null,
+    made bigint not null,
+    helped bigint not null,
+    score bigint not null,
+    offered text not null check (offered in ('no', 'waiting', 'yes', 'declined')),
+    outside uuid,
+    reports bigint not null,
+    primary key (organisation, id)
+);
+create index tip_order on tip (organisation, score, number);
+create index tip_topic on tip (organisation, topic, score, number);
+create index tip_category on tip (organisation, category, score, number);
+create index tip_response on tip (organisation, response, score, number);
+create index tip_response_topic on tip (organisation, response, topic, score, number);
+create index tip_response_category on tip (organisation, response, category, score, number);
+create index tip_author on tip (organisation, author);
+create index tip_waiting on tip (offered) where offered = 'waiting';
+create index tip_with_reports on tip (reports) where reports > 0;
+
+-- Who said that a tip helped, and who reported one; the organisation is that of the person.
+create table tip_helped (
+    organisation uuid not null,
+    tip uuid not null,
+    person uuid not null,
+    primary key (tip, organisation, person)
+);
+create table tip_reported (
+    organisation uuid not null,
+    tip uuid not null,
+    person uuid not null,
+    primary key (tip, organisation, person)
+);
+
+create table tip_number (
+    one bigint not null primary key check (one = 1),
+    last bigint not null
+);
+
+-- Whether an organisation exchanges tips with others.
+alter table organisation add column outside_tips boolean not null default false;
+
+-- An index only: it is made anew from the tips where it is missing.
+create table tip_search (
+    number bigint not null primary key,
+    grams text[] not null
+);
+create index tip_search_grams on tip_search using gin (grams) with (fastupdate = off);

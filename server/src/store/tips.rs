@@ -1,0 +1,187 @@
+//! Tips, as stored, and the feeds of them: each is an index read in the order of the score.
+//!
+//! What a tip may be and how it is scored stands in `tips`; the search and what changes tips are beside this file. Tips
+//! that are offered to other companies have the nil id as their organisation: [`OUTSIDE`].
+
+use sqlx::FromRow;
+use taiwa_shared::ids::{OrganisationId, UserId};
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+
+/// Where tips stand that belong to no company.
+pub const OUTSIDE: OrganisationId = OrganisationId::from_uuid(Uuid::nil());
+
+/// A tip as a manager reads it: `$1` where it stands, `$2` and `$3` the reader.
+macro_rules! seen {
+    ($($rest:expr),*) => {
+        concat!(
+            "select t.id, t.number, t.author, t.signs, t.byline, t.text, t.folded, t.topic, t.response, t.made, t.helped,
+                t.score, t.offered, p.name, p.active, h.person as helped_me
+            from ", $($rest),*
+        )
+    };
+}
+/// Who reads, and who wrote.
+macro_rules! joins {
+    () => {
+        " left join person p on p.organisation = t.organisation and p.id = t.author
+        left join tip_helped h on h.tip = t.id and h.organisation = $2 and h.person = $3 "
+    };
+}
+macro_rules! feed {
+    ($filter:literal) => {
+        seen!(
+            "tip t",
+            joins!(),
+            "where t.organisation = $1 ",
+            $filter,
+            " and (t.score, t.number) < ($4, $5) order by t.score desc, t.number desc limit $6"
+        )
+    };
+}
+pub(super) use joins;
+pub(super) use seen;
+
+statements! {
+    FEED = feed!("");
+    FEED_TOPIC = feed!("and t.topic = $7");
+    FEED_CATEGORY = feed!("and t.category = $7 and t.topic <> $8");
+    FEED_RESPONSE = feed!("and t.response = $7 and t.category <> $8");
+    FEED_RESPONSE_TOPIC = feed!("and t.response = $7 and t.topic = $8");
+    FEED_RESPONSE_CATEGORY = feed!("and t.response = $7 and t.category = $8 and t.topic <> $9");
+    OWN = seen!("tip t", joins!(), "where t.organisation = $1 and t.author = $3 order by t.number desc limit $4");
+    TO_REVIEW = "select id, text, topic, response, offered, reports from tip
+        where offered = 'waiting' or reports > 0 order by number limit $1";
+}
+
+/// A tip as a manager reads it.
+#[derive(Debug, Clone, FromRow)]
+pub struct SeenRow {
+    pub(crate) id: Uuid,
+    pub(crate) number: i64,
+    pub(crate) author: Option<Uuid>,
+    pub(crate) signs: String,
+    pub(crate) byline: Option<String>,
+    pub(crate) text: String,
+    pub(crate) folded: String,
+    pub(crate) topic: String,
+    pub(crate) response: String,
+    pub(crate) made: i64,
+    pub(crate) helped: i64,
+    pub(crate) score: i64,
+    pub(crate) offered: String,
+    pub(crate) name: Option<String>,
+    pub(crate) active: Option<bool>,
+    pub(crate) helped_me: Option<Uuid>,
+}
+
+/// A tip that a reviewer looks at.
+#[derive(Debug, Clone, FromRow)]
+pub struct ReviewRow {
+    pub(crate) id: Uuid,
+    pub(crate) text: String,
+    pub(crate) topic: String,
+    pub(crate) response: String,
+    pub(crate) offered: String,
+    pub(crate) reports: i64,
+}
+
+/// Who reads, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// The company's tips, or [`OUTSIDE`].
+    pub place: OrganisationId,
+    /// The reader's own organisation.
+    pub organisation: OrganisationId,
+    /// The reader.
+    pub person: UserId,
+}
+
+/// Which tips, in the order of their score.
+#[derive(Debug, Clone, Copy)]
+pub enum Among<'a> {
+    /// All of them.
+    All,
+    /// Of exactly this topic.
+    Topic(&'a str),
+    /// Of a category, except for a topic.
+    Category(&'a str, &'a str),
+    /// For a response, except of a category.
+    Response(&'a str, &'a str),
+    /// For a response, of exactly this topic.
+    ResponseTopic(&'a str, &'a str),
+    /// For a response, of a category, except for a topic.
+    ResponseCategory(&'a str, &'a str, &'a str),
+}
+
+/// The end of a page: what follows has a lower score, or the same and a lower number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// Score of the last tip.
+    pub score: i64,
+    /// Its number.
+    pub number: i64,
+}
+
+impl After {
+    /// Before the first tip.
+    pub const START: Self = Self { score: i64::MAX, number: i64::MAX };
+}
+
+impl Store {
+    /// The next tips of a feed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn tips(
+        &self,
+        reader: Reader,
+        among: Among<'_>,
+        after: After,
+        limit: i64,
+    ) -> Result<Vec<SeenRow>, StoreError> {
+        let (sql, filters): (_, &[&str]) = match &among {
+            Among::All => (FEED, &[]),
+            Among::Topic(topic) => (FEED_TOPIC, &[topic]),
+            Among::Category(category, but) => (FEED_CATEGORY, &[category, but]),
+            Among::Response(response, but) => (FEED_RESPONSE, &[response, but]),
+            Among::ResponseTopic(response, topic) => (FEED_RESPONSE_TOPIC, &[response, topic]),
+            Among::ResponseCategory(response, category, but) => (FEED_RESPONSE_CATEGORY, &[response, category, but]),
+        };
+        let rows = on!(read self, |c| {
+            let query = sqlx::query_as(sql)
+                .bind(reader.place.as_uuid())
+                .bind(reader.organisation.as_uuid())
+                .bind(reader.person.as_uuid())
+                .bind(after.score)
+                .bind(after.number)
+                .bind(limit);
+            filters.iter().fold(query, |query, filter| query.bind(*filter)).fetch_all(c).await
+        })?;
+        Ok(rows)
+    }
+
+    /// A person's own tips, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn own_tips(&self, reader: Reader, limit: i64) -> Result<Vec<SeenRow>, StoreError> {
+        let (place, organisation) = (reader.place.as_uuid(), reader.organisation.as_uuid());
+        Ok(on!(read self, |c| sqlx::query_as(OWN)
+            .bind(place)
+            .bind(organisation)
+            .bind(reader.person.as_uuid())
+            .bind(limit)
+            .fetch_all(c)
+            .await)?)
+    }
+
+    /// Tips that wait for a reviewer or were reported, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn tips_to_review(&self, limit: i64) -> Result<Vec<ReviewRow>, StoreError> {
+        Ok(on!(read self, |c| sqlx::query_as(TO_REVIEW).bind(limit).fetch_all(c).await)?)
+    }
+}
