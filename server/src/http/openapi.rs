@@ -30,6 +30,7 @@ use super::problem::{HttpError, kind_of};
     tags(
         (name = "login", description = "Getting, renewing and giving up tokens."),
         (name = "records", description = "People, pairs, meetings and which documents there are: pulled by a cursor, changed by commands."),
+        (name = "tips", description = "What managers tell other managers; who tries one says so by a command."),
         (name = "ratings", description = "What a member says about a 1on1, for nobody else to see, and the words that a manager gets from many."),
         (name = "sync", description = "The socket on which documents are exchanged."),
         (name = "server", description = "Health, this description, and pages for people."),
