@@ -46,3 +46,4 @@ mod server_edges;
 mod simulated;
 mod sources;
 mod store_suite;
+mod tips;

@@ -154,6 +154,10 @@ pub async fn page(
     if wanted.scope == TipScope::Outside && !exchanges {
         return Ok(TipsPage { tips: Vec::new(), next: None });
     }
+    // No tip holds a control character, and PostgreSQL takes no text with a zero.
+    if wanted.words().iter().any(|word| word.contains(char::is_control)) {
+        return Ok(TipsPage { tips: Vec::new(), next: None });
+    }
     let reader = reader(principal, wanted.scope);
     if !wanted.words().is_empty() {
         return search(store, reader, wanted, cursor, limit).await;
