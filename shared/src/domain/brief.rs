@@ -8,6 +8,7 @@ use jiff::civil;
 use super::{
     catalog::{Catalog, Language, ResponseSlug, TopicSlug},
     meeting::Meeting,
+    tip::{Fit, TipTopic},
 };
 use crate::time::{Timestamp, Zone};
 
@@ -53,6 +54,17 @@ pub struct OpenPromise {
     pub by_reader: bool,
 }
 
+/// A tip of another manager that is on this phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedTip {
+    /// What it is for.
+    pub topic: TipTopic,
+    /// Which response it is for.
+    pub response: ResponseSlug,
+    /// The tip.
+    pub text: String,
+}
+
 /// What a phone knows when it shows a brief.
 #[derive(Debug, Clone)]
 pub struct BriefInput<'a> {
@@ -66,6 +78,10 @@ pub struct BriefInput<'a> {
     pub last_exchange: Option<Timestamp>,
     /// Promises that are still open.
     pub promises: &'a [OpenPromise],
+    /// Tips that the reader, the manager, has pinned to this brief.
+    pub pinned: &'a [String],
+    /// Tips of other managers, the most useful first; those that fit are shown before the built-in ones.
+    pub shared: &'a [SharedTip],
     /// Zone of the reader.
     pub zone: &'a Zone,
     /// Now.
@@ -85,7 +101,7 @@ pub struct Brief {
     pub not_arrived: Option<String>,
     /// Open promises, at most three, the reader's own first.
     pub promises: Vec<String>,
-    /// Tips of other managers for these topics and responses, at most three.
+    /// At most three tips: what the reader has pinned, then what fits these topics and responses.
     pub tips: Vec<String>,
 }
 
@@ -112,7 +128,7 @@ pub fn brief(catalog: &Catalog, input: &BriefInput<'_>) -> Brief {
         topics: prepared.unwrap_or_default().iter().map(|topic| brief_topic(catalog, topic, input.language)).collect(),
         not_arrived: prepared.is_none().then(|| not_arrived(input)),
         promises: promises(input),
-        tips: tips(catalog, prepared.unwrap_or_default(), input.language),
+        tips: tips(catalog, prepared.unwrap_or_default(), input),
     }
 }
 
@@ -167,15 +183,28 @@ fn promises(input: &BriefInput<'_>) -> Vec<String> {
         .collect()
 }
 
-fn tips(catalog: &Catalog, prepared: &[PreparedTopic], language: Language) -> Vec<String> {
+fn tips(catalog: &Catalog, prepared: &[PreparedTopic], input: &BriefInput<'_>) -> Vec<String> {
+    let shared = prepared.iter().flat_map(|topic| shared_for(input.shared, topic));
+    let built_in = prepared
+        .iter()
+        .flat_map(|topic| catalog.tips_for(&topic.topic, &topic.response.value, MAX_TIPS))
+        .map(|tip| tip.text.get(input.language));
     let mut tips: Vec<String> = Vec::with_capacity(MAX_TIPS);
-    for tip in prepared.iter().flat_map(|topic| catalog.tips_for(&topic.topic, &topic.response.value, MAX_TIPS)) {
-        let text = tip.text.get(language);
+    for text in input.pinned.iter().chain(shared).chain(built_in) {
         if tips.len() < MAX_TIPS && !tips.contains(text) {
             tips.push(text.clone());
         }
     }
     tips
+}
+
+/// The tips for a topic and its response, those for exactly this topic first.
+fn shared_for<'a>(shared: &'a [SharedTip], topic: &PreparedTopic) -> Vec<&'a String> {
+    let fitting = shared.iter().filter(|tip| tip.response == topic.response.value);
+    let mut fitting: Vec<(Fit, &String)> =
+        fitting.filter_map(|tip| Some((tip.topic.fit(&topic.topic)?, &tip.text))).collect();
+    fitting.sort_by_key(|(fit, _)| *fit);
+    fitting.into_iter().map(|(_, text)| text).collect()
 }
 
 /// A local time as people say it: 「今日 10:00」, 「昨日 18:20」, otherwise 「10月26日(月) 10:00」.

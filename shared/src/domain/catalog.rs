@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::rating::Talked;
+
 /// Most topics a member brings to one 1on1; more would not fit the ten seconds of the brief.
 pub const MAX_TOPICS: usize = 3;
 
@@ -178,6 +180,16 @@ struct Combination {
     hint: Bilingual<String>,
 }
 
+/// One of the five steps of 話せた感, and what people read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RatingStep {
+    /// Which.
+    pub value: Talked,
+    /// Label in both languages.
+    #[serde(flatten)]
+    pub label: Bilingual<String>,
+}
+
 /// All product data.
 #[derive(Debug)]
 pub struct Catalog {
@@ -189,6 +201,8 @@ pub struct Catalog {
     pub responses: Vec<Response>,
     /// Tips to begin with.
     pub tips: Vec<CatalogTip>,
+    /// The steps of 話せた感, from the lowest.
+    pub rating: Vec<RatingStep>,
     combinations: Vec<Combination>,
 }
 
@@ -197,6 +211,7 @@ static BUILT_IN: LazyLock<Catalog> = LazyLock::new(|| Catalog {
     topics: parse(include_str!("../../../catalog/topics.json")),
     responses: parse(include_str!("../../../catalog/responses.json")),
     tips: parse(include_str!("../../../catalog/tips.json")),
+    rating: parse(include_str!("../../../catalog/rating.json")),
     combinations: parse(include_str!("../../../catalog/combinations.json")),
 });
 
@@ -239,6 +254,18 @@ impl Catalog {
             };
         }
         self.response(slug).map_or_else(|| unknown_label(language), |response| &response.wording.get(language).label)
+    }
+
+    /// Label of a category, also of one that this version does not know.
+    pub fn category_label(&self, slug: &str, language: Language) -> &str {
+        let known = self.categories.iter().find(|category| category.slug == slug);
+        known.map_or_else(|| unknown_label(language), |category| category.label.get(language))
+    }
+
+    /// The category of a topic; of one that this version does not know, the part before the first dot.
+    pub fn category_of(&self, slug: &TopicSlug) -> Option<CategorySlug> {
+        let known = self.topic(slug).map(|topic| topic.category.as_str());
+        known.unwrap_or_else(|| slug.category()).parse().ok()
     }
 
     /// What the manager does for this response, at most three statements.

@@ -4,7 +4,8 @@
 //! ask of the records and [`scheduling`] what becomes of it; [`ownership`] which document belongs to
 //! whom and who may read it; [`catalog`] topics, responses and hints; [`brief`] the screen of ten seconds; [`proposal`] the next
 //! date, [`reminders`] a phone's notices, [`search`] finding a line again; [`rating`] what a member says afterwards,
-//! [`strengths`] the words that a manager gets from it; [`tip`] what a manager tells others.
+//! [`strengths`] the words that a manager gets from it; [`tip`] what a manager tells others,
+//! [`tip_warning`] what in one names somebody.
 //! Knows nothing of Automerge, SQL or the network.
 
 pub mod brief;
@@ -23,3 +24,4 @@ pub mod search;
 pub mod strengths;
 pub mod suggestion;
 pub mod tip;
+pub mod tip_warning;

@@ -2,7 +2,7 @@
 //!
 //! What it may be is checked here, on the phone before it is sent and on the server again.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
@@ -34,6 +34,33 @@ impl TipTopic {
             Self::Topic(topic) => topic.category(),
             Self::Category(category) => category.as_str(),
         }
+    }
+}
+
+impl TipTopic {
+    /// How well it fits a topic; none if it is for another one.
+    pub fn fit(&self, topic: &TopicSlug) -> Option<Fit> {
+        match self {
+            Self::Topic(mine) if mine == topic => Some(Fit::Exact),
+            Self::Category(mine) if mine.as_str() == topic.category() => Some(Fit::Category),
+            Self::Topic(_) | Self::Category(_) => None,
+        }
+    }
+}
+
+/// How well a tip fits a topic; the better one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It is for that topic.
+    Exact,
+    /// It is for all topics of its category.
+    Category,
+}
+
+impl FromStr for TipTopic {
+    type Err = InvalidSlugError;
+    fn from_str(text: &str) -> Result<Self, InvalidSlugError> {
+        text.to_owned().try_into()
     }
 }
 

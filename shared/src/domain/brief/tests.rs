@@ -14,6 +14,15 @@ fn topic(topic: &str, response: &str) -> PreparedTopic {
 }
 
 fn show(prep: Option<&[PreparedTopic]>, promises: &[OpenPromise], last_exchange: Option<Timestamp>) -> Brief {
+    show_with(prep, promises, last_exchange, (&[], &[]))
+}
+
+fn show_with(
+    prep: Option<&[PreparedTopic]>,
+    promises: &[OpenPromise],
+    last_exchange: Option<Timestamp>,
+    (pinned, shared): (&[String], &[SharedTip]),
+) -> Brief {
     let (meeting, zone) = (meeting(), Zone::tokyo());
     let input = BriefInput {
         meeting: &meeting,
@@ -21,6 +30,8 @@ fn show(prep: Option<&[PreparedTopic]>, promises: &[OpenPromise], last_exchange:
         prep,
         last_exchange,
         promises,
+        pinned,
+        shared,
         zone: &zone,
         now: at(9, 59),
         language: Language::Ja,
@@ -98,4 +109,27 @@ fn dates_are_written_as_people_say_them() {
     assert_eq!(say(27, Language::Ja), "4月27日(月) 18:05");
     assert_eq!(say(27, Language::En), "Mon 27 Apr, 18:05");
     assert_eq!(say(21, Language::En), "tomorrow 18:05");
+}
+
+#[test]
+fn tips_are_the_pinned_ones_then_those_of_other_managers_then_the_built_in_ones() {
+    let shared = |topic: &str, response: &str, text: &str| SharedTip {
+        topic: topic.parse().unwrap(),
+        response: response.parse().unwrap(),
+        text: text.to_owned(),
+    };
+    let others = [
+        shared("career.*", "think", "category"),
+        shared("career.future", "listen", "another response"),
+        shared("career.future", "think", "exact"),
+        shared("career.role", "think", "another topic"),
+    ];
+    let prep = [topic("career.future", "think")];
+    let built_in = show(Some(&prep), &[], None).tips;
+    let both = show_with(Some(&prep), &[], None, (&[], &others)).tips;
+    assert_eq!(both, ["exact".to_owned(), "category".to_owned(), built_in[0].clone()]);
+    let pinned = ["pinned".to_owned(), "exact".to_owned()];
+    assert_eq!(show_with(Some(&prep), &[], None, (&pinned, &others)).tips, ["pinned", "exact", "category"]);
+    // A pinned tip stands there before anything has arrived.
+    assert_eq!(show_with(None, &[], None, (&pinned, &others)).tips, pinned);
 }

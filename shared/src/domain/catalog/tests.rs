@@ -25,6 +25,7 @@ fn the_embedded_catalog_is_whole_and_fits_the_brief() {
         assert!(!response.slug.is_undecided());
         assert!(characters(&response.wording.ja.hint) <= 75, "{}", response.slug);
     }
+    assert_eq!(catalog.rating.iter().map(|step| step.value.step()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     for tip in &catalog.tips {
         assert!(tip.response.is_undecided() || catalog.response(&tip.response).is_some(), "{}", tip.text.ja);
         let known =
