@@ -49,6 +49,9 @@ pub enum ApiError {
     /// The meeting is over: offer to change the next one.
     #[error("the meeting is over")]
     MeetingOver,
+    /// The rating can no longer be given or changed: show `rating` again, which says what was counted.
+    #[error("the rating is closed")]
+    RatingClosed,
     /// The key store does not give the key now: try again after the device was unlocked.
     #[error("the key is not available: {reason}")]
     KeyUnavailable {
@@ -92,6 +95,7 @@ impl From<SessionError> for ApiError {
             SessionError::NotOneLine => Self::NotOneLine,
             SessionError::Implausible(what) => Self::InvalidArgument { what: what.to_owned() },
             SessionError::MeetingOver => Self::MeetingOver,
+            SessionError::RatingClosed => Self::RatingClosed,
             SessionError::StorageFull => Self::StorageFull,
             SessionError::WrongKey => Self::OtherKey,
             SessionError::StoreDamaged { .. } => Self::StoreDamaged,

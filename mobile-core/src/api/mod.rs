@@ -1,6 +1,6 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes` and `calendar`; `memo` a memo on screen; `observe` observers, which
+//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes`, `ratings` and `calendar`; `memo` a memo on screen; `observe` observers, which
 //! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
 //! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
@@ -12,6 +12,7 @@ mod meetings;
 mod memo;
 mod notes;
 mod observe;
+mod ratings;
 mod runtime;
 mod session;
 mod taiwa;
@@ -41,5 +42,9 @@ pub use views::{
     lists::{AgendaView, IntentionView, NoteView, NotesView, PromiseView, RefusedEditView},
     memo::{CaretView, CommentView, FieldView, MemoView, ParagraphView, RangeView, VersionView},
     prepare::{BriefTopicView, BriefView, PrepareView, ResponseOfferView, ResponseView, TopicView},
+    ratings::{
+        AsAskedOfferView, AsAskedView, ExpectationView, ExpectedCategoryView, ExpectedResponseView, RatingDueView,
+        RatingStandingView, RatingView, TalkedView,
+    },
     status::{ConnectionView, RecoveredView, SaveView, StatusView},
 };

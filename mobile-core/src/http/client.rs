@@ -5,13 +5,17 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Method, RequestBuilder, Response, Url, header};
 use serde::de::DeserializeOwned;
 use taiwa_shared::{
-    ids::DeviceId,
+    domain::rating::Rating,
+    ids::{DeviceId, MeetingId},
     protocol::{
         commands::{CommandsRequest, CommandsResponse},
         devices::DevicesResponse,
         login::{InvitationRequest, LoginResponse, PasswordRequest, RefreshRequest, Secret, TicketResponse, Tokens},
         problem::{MEDIA_TYPE, Problem},
+        ratings::OwnRatings,
         records::{ClaimRequest, ClaimResponse, RecordsPage},
+        strengths::Strengths,
+        tips::{TipShelf, TipsPage},
     },
 };
 
@@ -118,6 +122,54 @@ impl HttpClient {
         request: &CommandsRequest,
     ) -> Result<CommandsResponse, HttpError> {
         answer(self.request(Method::POST, "/v1/commands", Some(access_token)).json(request)).await
+    }
+
+    /// Rates a 1on1 as its member.
+    ///
+    /// # Errors
+    /// See [`HttpError`]; after [`HttpError::Offline`] it may be sent again.
+    pub async fn put_rating(
+        &self,
+        access_token: &Secret,
+        meeting: MeetingId,
+        rating: &Rating,
+    ) -> Result<(), HttpError> {
+        let path = format!("/v1/ratings/{meeting}");
+        read(self.request(Method::PUT, &path, Some(access_token)).json(rating)).await.map(drop)
+    }
+
+    /// The person's own ratings that can still be changed.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn ratings(&self, access_token: &Secret) -> Result<OwnRatings, HttpError> {
+        answer(self.request(Method::GET, "/v1/ratings", Some(access_token))).await
+    }
+
+    /// What the person is good at as a manager, in words.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn strengths(&self, access_token: &Secret) -> Result<Strengths, HttpError> {
+        answer(self.request(Method::GET, "/v1/strengths", Some(access_token))).await
+    }
+
+    /// The tips that a manager's phone keeps.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn tip_shelf(&self, access_token: &Secret) -> Result<TipShelf, HttpError> {
+        answer(self.request(Method::GET, "/v1/tips/shelf", Some(access_token))).await
+    }
+
+    /// A page of tips; `query` names topic, category, response, scope, words and cursor as the route does.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn tips(&self, access_token: &Secret, query: &[(&str, String)]) -> Result<TipsPage, HttpError> {
+        let mut url = self.server.route("/v1/tips");
+        url.query_pairs_mut().extend_pairs(query);
+        answer(self.request_url(Method::GET, url, Some(access_token))).await
     }
 
     /// The sign-ins of this person.

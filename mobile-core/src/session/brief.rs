@@ -45,6 +45,8 @@ impl Session {
                 prep: topics.as_deref(),
                 last_exchange: self.last_exchange().await?,
                 promises: &promises,
+                pinned: &[],
+                shared: &[],
                 zone: &self.core.zone,
                 now: self.core.now(),
                 language: self.core.language,

@@ -1,4 +1,4 @@
-//! Each contact with the server: tokens, then records, then the outbox, then claims; documents follow in `sync`.
+//! Each contact with the server: tokens, then records, then the outbox and ratings, then claims; documents follow in `sync`.
 //!
 //! Called by the sync task after each connect and when there is news. Uses only what is in the store, so that being
 //! dropped half way loses nothing: the next contact starts at the same cursor.
@@ -45,6 +45,7 @@ impl Credentials for Contact {
 
     async fn before_sync(&self) -> Result<(), CredentialsError> {
         self.records_and_outbox().await.map_err(credentials_error)?;
+        self.exchange_ratings().await.map_err(credentials_error)?;
         self.claim().await.map_err(credentials_error)
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Core {
     /// Generations above 0, and summaries: both come from the store and are only a faster way to it.
     generations: Mutex<HashMap<DocumentKey, u32>>,
     summaries: Mutex<HashMap<DocumentId, Arc<Summary>>>,
+    /// When the own ratings were pulled last.
+    ratings_pulled: Mutex<Option<Timestamp>>,
     /// Since when something waits to be stored by the server.
     waiting_since: Mutex<Option<Instant>>,
 }
@@ -83,6 +85,7 @@ impl Core {
             briefs: Mutex::default(),
             generations: Mutex::new(generations),
             summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
+            ratings_pulled: Mutex::new(None),
             waiting_since: Mutex::new(None),
         };
         (core, documents)
@@ -155,6 +158,14 @@ impl Core {
 
     pub(super) fn forget_summary(&self, document: DocumentId) {
         self.summaries.lock().unwrap_or_else(PoisonError::into_inner).remove(&document);
+    }
+
+    pub(super) fn ratings_pulled(&self) -> Option<Timestamp> {
+        *self.ratings_pulled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_ratings_pulled(&self, at: Timestamp) {
+        *self.ratings_pulled.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
     pub(super) fn waiting_since(&self) -> Option<Instant> {

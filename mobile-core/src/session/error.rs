@@ -58,6 +58,9 @@ pub enum SessionError {
     /// The meeting is over: its time cannot be changed any more.
     #[error("the meeting is over")]
     MeetingOver,
+    /// The rating of this 1on1 can no longer be given or changed.
+    #[error("the rating is closed")]
+    RatingClosed,
     /// The device has no space left.
     #[error("no space left on the device")]
     StorageFull,
@@ -113,13 +116,12 @@ impl From<HttpError> for SessionError {
             ProblemCode::OrganisationNeeded => Self::OrganisationNeeded,
             ProblemCode::TooManyTries => Self::TooManyTries { retry_after_seconds: problem.retry_after_seconds },
             ProblemCode::NotFound => Self::NoAccess,
+            ProblemCode::RatingClosed => Self::RatingClosed,
             ProblemCode::UpdateApp => Self::UpdateApp,
             ProblemCode::Unavailable => Self::Offline,
-            ProblemCode::InvalidRequest
-            | ProblemCode::RatingClosed
-            | ProblemCode::TooLarge
-            | ProblemCode::Internal
-            | ProblemCode::Unknown => Self::Unexpected(Box::new(error)),
+            ProblemCode::InvalidRequest | ProblemCode::TooLarge | ProblemCode::Internal | ProblemCode::Unknown => {
+                Self::Unexpected(Box::new(error))
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use taiwa_shared::{
 };
 
 use super::{
-    CarryOffer, IntentionItem, PromiseItem, SaveState, Session, SessionError, TopicChoice,
+    CarryOffer, IntentionItem, PromiseItem, RatingDue, SaveState, Session, SessionError, TopicChoice,
     desk::is_current,
     summary::{Content, Summary},
 };
@@ -114,6 +114,8 @@ pub struct Home {
     pub command_cards: u32,
     /// 次回の準備: preparations of cancelled meetings, to be carried over.
     pub carry_offers: Vec<CarryOffer>,
+    /// 1on1s that are over and about which the member is asked, the newest first.
+    pub ratings_due: Vec<RatingDue>,
 }
 
 /// A person to hold 1on1s with.
@@ -173,6 +175,7 @@ impl Session {
             refused_edits: u32::try_from(refused_edits).unwrap_or(u32::MAX),
             command_cards: u32::try_from(command_cards).unwrap_or(u32::MAX),
             carry_offers: self.carry_offers().await?,
+            ratings_due: self.ratings_due().await?,
         })
     }
 

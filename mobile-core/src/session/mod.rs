@@ -3,7 +3,7 @@
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
 //! lists show; `outbox` what is asked of the records; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
-//! `devices`, `home`, `meetings`, `prepare`, `carry`, `brief`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
+//! `devices`, `home`, `meetings`, `prepare`, `carry`, `brief`, `ratings`, `expectations`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
 //! `reminders`, `search` (over what `search_text` kept).
 //! No function of a screen waits for the network.
 
@@ -15,6 +15,7 @@ mod core;
 mod desk;
 mod devices;
 mod error;
+mod expectations;
 mod field;
 mod home;
 mod meetings;
@@ -24,6 +25,7 @@ mod outbox;
 mod prepare;
 mod private;
 mod proposal;
+mod ratings;
 mod refused;
 mod reminders;
 mod roster;
@@ -45,6 +47,7 @@ mod watch;
 pub use carry::CarryOffer;
 pub use clock::SystemClock;
 pub use error::SessionError;
+pub use expectations::{Expectation, ExpectedCategory, ExpectedResponse};
 pub use field::Shown;
 pub use home::{BriefReceipt, Home, Moved, PairItem, PastMeeting, PreparationState, UpcomingMeeting};
 pub use meetings::RhythmChoice;
@@ -54,6 +57,7 @@ pub use outbox::{CardKind, CommandCard, Invitation, InvitationState};
 pub use prepare::{Prepare, TopicOffer};
 pub use private::{NoteItem, NotesOf};
 pub use proposal::Proposal;
+pub use ratings::{AsAskedChoice, RatingDue, RatingForm, RatingStanding, TalkedChoice};
 pub use search::SearchHit;
 pub use search_text::SearchKind;
 pub use session::Session;

@@ -187,6 +187,22 @@ impl Roster {
         self.meetings.values()
     }
 
+    /// The meetings of a person that somebody has ended, and the person's side.
+    pub(super) fn finished_of(&self, user: UserId) -> impl Iterator<Item = (&Meeting, Side)> {
+        let finished = self.meetings.values().filter(|meeting| meeting.state == MeetingState::Finished);
+        finished.filter_map(move |meeting| Some((meeting, self.pair(meeting.pair)?.side_of(user)?)))
+    }
+
+    /// Whether a person is the manager of an open pair.
+    pub(super) fn is_manager(&self, user: UserId) -> bool {
+        self.pairs.values().any(|pair| pair.manager == user && pair.state == PairState::Open)
+    }
+
+    /// The names of everybody known here but `user`.
+    pub(super) fn other_names(&self, user: UserId) -> Vec<&str> {
+        self.people.values().filter(|person| person.id != user).map(|person| person.name.as_str()).collect()
+    }
+
     /// Actors of a document whose changes do not name their author.
     pub(super) fn authors_of(&self, document: DocumentId) -> &[(String, UserId)] {
         self.authors.get(&document).map_or(&[], Vec::as_slice)

@@ -125,8 +125,8 @@ impl Session {
     /// The run goes on until its budget is over.
     pub async fn refresh(&self, budget: Duration) -> SyncRun {
         let run = self.sync.sync_until(budget).await;
-        // A server that takes no commands now leaves them waiting.
-        match self.core.unsent_commands().await {
+        // A server that takes no commands or ratings now leaves them waiting.
+        match self.core.unsent_requests().await {
             Ok(0) => run,
             Ok(_) | Err(_) => SyncRun::Unfinished,
         }
@@ -162,13 +162,14 @@ impl Session {
         self.tasks.wait().await;
     }
 
-    /// What waits for the server: own changes that it has not acknowledged, and commands that it has not answered.
+    /// What waits for the server: own changes that it has not acknowledged, and commands and ratings that it has not
+    /// answered.
     ///
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn unsent(&self) -> Result<u32, SessionError> {
         let changes: u32 = self.core.store.unacknowledged().await?.iter().map(|(_, changes)| changes).sum();
-        Ok(changes.saturating_add(self.core.unsent_commands().await?))
+        Ok(changes.saturating_add(self.core.unsent_requests().await?))
     }
 
     /// What would be gone with this phone's store: what waits for the server, and the cards that wait for the person. The
@@ -265,7 +266,7 @@ async fn take_events(
                         }
                     }
                 }
-                if status.waiting.changes == 0 && core.unsent_commands().await.is_ok_and(|count| count == 0) {
+                if status.waiting.changes == 0 && core.unsent_requests().await.is_ok_and(|count| count == 0) {
                     core.note_waiting(Waits::Nothing);
                 }
                 core.changes.happened();

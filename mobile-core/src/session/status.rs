@@ -18,7 +18,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(3);
 pub enum SaveState {
     /// 保存済み: on this phone's disk, and on its way to the server.
     Saved,
-    /// 送信待ち: on this phone's disk; the server has not stored so many changes and commands.
+    /// 送信待ち: on this phone's disk; the server has not stored so many changes, commands and ratings.
     Waiting {
         /// How many.
         changes: u32,
@@ -33,7 +33,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] if the store cannot be read.
     pub async fn save_state(&self) -> Result<SaveState, SessionError> {
-        let mut changes = self.core.unsent_commands().await?;
+        let mut changes = self.core.unsent_requests().await?;
         for (document, unacknowledged) in self.core.store.unacknowledged().await? {
             let known = self.core.store.document(document).await?;
             if known.is_some_and(|known| known.refused.is_none()) {

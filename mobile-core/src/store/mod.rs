@@ -2,7 +2,8 @@
 //!
 //! Map: `file` opening and keys; `recover` damaged files, `place` how a new file takes their place; `seal` encryption; `chunks` changes of documents; `documents` which
 //! documents there are; `records` people, pairs, meetings and the pull cursor; `account` who is signed in;
-//! `summaries` what lists show, `search` the texts beside them; `refused` edits that could not be sent; `outbox` commands. A function that returns has synced its
+//! `summaries` what lists show, `search` the texts beside them; `refused` edits that could not be sent; `outbox` commands; `ratings` of
+//! own 1on1s, `shelf` tips and own words. A function that returns has synced its
 //! commit to disk. Knows nothing of the network and opens no Automerge document.
 
 mod account;
@@ -12,11 +13,13 @@ mod error;
 mod file;
 mod outbox;
 mod place;
+mod ratings;
 mod records;
 mod recover;
 mod refused;
 mod seal;
 mod search;
+mod shelf;
 mod summaries;
 
 use std::{path::PathBuf, sync::Arc};
@@ -27,11 +30,13 @@ pub use account::{Cursor, Identity, LocalTokens};
 pub use documents::{LocalDocument, RefusalReason};
 pub use error::StoreError;
 pub use outbox::{CommandAbout, CommandAnswer, CommandState, KEPT, NewCommand, StoredCommand};
+pub use ratings::{NotTaken, RatingAnswer, RatingState, StoredRating};
 pub use records::{PageEffects, StoredRecords};
 pub use recover::Recovered;
 pub use refused::{RefusedEdit, RefusedEditId};
 pub use seal::VaultKey;
 pub use search::SealedText;
+pub use shelf::{Pin, PulledShelf};
 
 use seal::{NotOpenedError, Sealer};
 

@@ -136,6 +136,7 @@ impl Store {
     }
 
     async fn forget_server_state(&self, tx: &mut Write) -> Result<(), StoreError> {
+        self.send_ratings_again(tx).await?;
         let ids: Vec<Vec<u8>> =
             sqlx::query_scalar(DOCUMENT_IDS).fetch_all(&mut **tx).await.map_err(|e| self.failed(e))?;
         for id in ids {

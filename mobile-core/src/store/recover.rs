@@ -1,8 +1,8 @@
 //! A damaged file: everything that can still be read goes into a new store, which takes its place; the damaged one is kept
 //! beside it.
 //!
-//! Records and the other person's changes come back from the server. What matters here are the account, the commands,
-//! and the edits that had not been sent, together with the changes they stand upon.
+//! Records and the other person's changes come back from the server. What matters here are the account, the commands, the
+//! ratings, and the edits that had not been sent, together with the changes they stand upon.
 
 use std::{
     collections::HashSet,
@@ -26,6 +26,11 @@ const WRITE_ACCOUNT: &str = "insert into account (part, sealed) values ($1, $2)
 const DOCUMENTS: &str = "select id, sealed from document";
 const CARDS: &str = "select id, sealed from refused_edit";
 const WRITE_CARD: &str = "insert into refused_edit (id, sealed) values ($1, $2) on conflict (id) do nothing";
+const RATINGS: &str = "select meeting, state, sealed from rating";
+const WRITE_RATING: &str =
+    "insert into rating (meeting, state, sealed) values ($1, $2, $3) on conflict (meeting) do nothing";
+const SHELF: &str = "select part, sealed from shelf";
+const WRITE_SHELF: &str = "insert into shelf (part, sealed) values ($1, $2) on conflict (part) do nothing";
 /// From the index alone, so that a damaged page of the table does not hide the rows on the others.
 const COMMAND_NUMBERS: &str = "select sequence, state from command order by state, sequence";
 const COMMANDS: &str = "select sequence, id, state, epoch, sealed from command";
@@ -65,6 +70,8 @@ type CommandColumns = (i64, Vec<u8>, i64, Option<Vec<u8>>, Vec<u8>);
 struct Salvage {
     account: Vec<(String, Vec<u8>)>,
     cards: Vec<(Vec<u8>, Vec<u8>)>,
+    ratings: Vec<(Vec<u8>, i64, Vec<u8>)>,
+    shelf: Vec<(String, Vec<u8>)>,
     commands: Vec<CommandColumns>,
     last_sequence: i64,
     documents: Vec<(DocumentId, DocumentRow, ChangesWithState)>,
@@ -107,7 +114,8 @@ impl Store {
     async fn fill(&self, found: Salvage) -> Result<Recovered, StoreError> {
         let mut recovered = Recovered {
             kept_at: PathBuf::new(),
-            unsent_kept: count(found.commands.iter().filter(|row| row.2 == 1)),
+            unsent_kept: count(found.commands.iter().filter(|row| row.2 == 1))
+                .saturating_add(count(found.ratings.iter().filter(|row| row.1 == 1))),
             unsent_lost: found.unsent_lost,
             signed_in: found.account.iter().any(|(part, _)| part == "identity"),
         };
@@ -151,6 +159,7 @@ impl Store {
         let cards: Option<Vec<(Vec<u8>, Vec<u8>)>> = self.readable(sqlx::query_as(CARDS).fetch_all(read).await)?;
         let cards = cards.unwrap_or_default().into_iter();
         found.cards = cards.filter(|(id, sealed)| self.opens("refused_edit", id, sealed)).collect();
+        self.salvage_beside(&mut found).await?;
         let (commands, lost) = self.salvage_commands().await?;
         let known: Option<Option<i64>> = self.readable(sqlx::query_scalar(LAST_SEQUENCE).fetch_one(read).await)?;
         found.last_sequence = commands.iter().map(|row| row.0).chain(known.flatten()).max().unwrap_or(0);
@@ -171,6 +180,26 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Ratings, and what is on the shelf.
+    async fn salvage_beside(&self, found: &mut Salvage) -> Result<(), StoreError> {
+        let read = &self.0.read;
+        let ratings: Option<Vec<(Vec<u8>, i64, Vec<u8>)>> =
+            self.readable(sqlx::query_as(RATINGS).fetch_all(read).await)?;
+        for (meeting, state, sealed) in ratings.unwrap_or_default() {
+            if self.opens("rating", &meeting, &sealed) {
+                // Sent once more, what the server has stays as it is there.
+                let state = if matches!(state, 2..=4) { state } else { 1 };
+                found.ratings.push((meeting, state, sealed));
+            } else {
+                found.unsent_lost += u32::from(!matches!(state, 2..=4));
+            }
+        }
+        let shelf: Option<Vec<(String, Vec<u8>)>> = self.readable(sqlx::query_as(SHELF).fetch_all(read).await)?;
+        let shelf = shelf.unwrap_or_default().into_iter();
+        found.shelf = shelf.filter(|(part, sealed)| self.opens("shelf", part.as_bytes(), sealed)).collect();
+        Ok(())
     }
 
     /// The commands that read, and how many that waited do not.
@@ -228,6 +257,14 @@ impl Store {
         }
         for (id, sealed) in &found.cards {
             let query = sqlx::query(WRITE_CARD).bind(id).bind(sealed);
+            query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
+        }
+        for (meeting, state, sealed) in &found.ratings {
+            let query = sqlx::query(WRITE_RATING).bind(meeting).bind(state).bind(sealed);
+            query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
+        }
+        for (part, sealed) in &found.shelf {
+            let query = sqlx::query(WRITE_SHELF).bind(part).bind(sealed);
             query.execute(&mut **tx).await.map_err(|e| self.failed(e))?;
         }
         for (sequence, id, state, epoch, sealed) in &found.commands {

@@ -6,6 +6,7 @@ use super::{
     commands::{BriefReceiptView, CadenceView, CarryOfferView, MovedView},
     lists::{IntentionView, PromiseView},
     prepare::TopicView,
+    ratings::RatingDueView,
     status::SaveView,
 };
 use crate::session::{Home, PairItem, PastMeeting, PreparationState, TopicOffer, UpcomingMeeting};
@@ -82,6 +83,8 @@ pub struct HomeView {
     pub command_cards: u32,
     /// 次回の準備: preparations of cancelled meetings, to be carried over.
     pub carry_offers: Vec<CarryOfferView>,
+    /// 1on1s that are over and about which the member is asked.
+    pub ratings_due: Vec<RatingDueView>,
 }
 
 /// A person to hold 1on1s with.
@@ -178,6 +181,7 @@ impl From<Home> for HomeView {
             refused_edits: home.refused_edits,
             command_cards: home.command_cards,
             carry_offers: home.carry_offers.into_iter().map(Into::into).collect(),
+            ratings_due: home.ratings_due.into_iter().map(Into::into).collect(),
         }
     }
 }

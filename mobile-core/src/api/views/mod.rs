@@ -7,4 +7,5 @@ pub(super) mod home;
 pub(super) mod lists;
 pub(super) mod memo;
 pub(super) mod prepare;
+pub(super) mod ratings;
 pub(super) mod status;

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use cards::{CardKind, CommandCard};
 pub use invitations::{Invitation, InvitationState};
-pub(super) use sending::Sent;
+pub(super) use sending::{LONGEST_REST, Sent, rest_after};
 
 use super::{
     SessionError,
@@ -103,6 +103,9 @@ impl Owner {
         let ended = self.core.ended.clone();
         if let Err(error) = self.core.store.forget_old_commands(self.core.now()).await {
             tracing::warn!(%error, "old commands could not be removed");
+        }
+        if let Err(error) = self.core.store.forget_old_ratings(self.core.now()).await {
+            tracing::warn!(%error, "old ratings could not be removed");
         }
         let mut rests = self.core.outbox_rests.subscribe();
         loop {

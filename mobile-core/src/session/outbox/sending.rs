@@ -28,7 +28,7 @@ use crate::{
 /// How long the outbox rests if the server cannot take commands and does not say for how long.
 const REST: Duration = Duration::from_secs(60);
 /// How long it rests at most; the server says how long a day's quota lasts, which may be hours.
-const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
+pub(in crate::session) const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// Whether the server has answered any command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +191,7 @@ fn is_not_understood(error: &HttpError) -> bool {
 }
 
 /// How long to rest after a refusal that is nothing the person or the app can change; documents go on meanwhile.
-fn rest_after(error: &HttpError) -> Option<Duration> {
+pub(in crate::session) fn rest_after(error: &HttpError) -> Option<Duration> {
     let problem = match error {
         HttpError::Refused(problem) => problem,
         // The records came from the server just before: something between takes offence at commands alone.
