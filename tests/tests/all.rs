@@ -35,6 +35,7 @@ mod organisations;
 mod people;
 mod performance;
 mod phone_commands;
+mod phone_ratings;
 mod phone_session;
 mod phone_sync;
 mod privacy;

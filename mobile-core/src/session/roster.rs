@@ -14,7 +14,7 @@ use taiwa_shared::{
         command::Action,
         meeting::{Meeting, MeetingName, MeetingState},
         ownership::{Access, DocumentKey},
-        people::{Pair, PairState, Person, Side},
+        people::{Pair, PairKind, PairState, Person, Side},
         scheduling::{check_cadence, meeting_after},
     },
     ids::{CommandId, DocumentId, MeetingId, PairId, UserId},
@@ -187,10 +187,12 @@ impl Roster {
         self.meetings.values()
     }
 
-    /// The meetings of a person that somebody has ended, and the person's side.
-    pub(super) fn finished_of(&self, user: UserId) -> impl Iterator<Item = (&Meeting, Side)> {
-        let finished = self.meetings.values().filter(|meeting| meeting.state == MeetingState::Finished);
-        finished.filter_map(move |meeting| Some((meeting, self.pair(meeting.pair)?.side_of(user)?)))
+    /// The meetings that somebody has ended, of the lines in which `user` is the member.
+    pub(super) fn finished_as_member(&self, user: UserId) -> impl Iterator<Item = &Meeting> {
+        let is_members = move |pair: &Pair| pair.member == user && pair.kind == PairKind::Line;
+        self.meetings.values().filter(move |meeting| {
+            meeting.state == MeetingState::Finished && self.pair(meeting.pair).is_some_and(is_members)
+        })
     }
 
     /// Whether a person is the manager of an open pair.

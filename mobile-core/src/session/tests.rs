@@ -2,6 +2,7 @@
 
 mod ahead;
 mod ended;
+mod rating;
 mod search;
 mod signing_out;
 
@@ -158,6 +159,21 @@ pub(super) async fn receive(session: &Session, key: DocumentKey, replica: &mut R
     let changes = bytes.iter().map(|bytes| StoredChange::read(bytes.clone()).unwrap()).collect();
     session.core.store.append_remote(&[(document, changes)]).await.unwrap();
     session.desk.received(document, bytes).await.unwrap();
+}
+
+/// What the member told the manager about a meeting, arrived on the manager's phone.
+pub(super) async fn told(session: &Session, key: DocumentKey, topics: &[(&str, &str)]) {
+    let record = DocumentRecord { id: key.document_id(0), key, generation: 0, access: Access::Read, digest: None };
+    session.desk.apply_page(page(vec![RecordEntry::Document(record)])).await.unwrap();
+    let editor = Editor { user: MEMBER, actor: [8; 16] };
+    let draft = DocumentKey::Draft { pair: PAIR, meeting: key.meeting().unwrap() };
+    let mut form = Replica::open(draft, 0, [], editor).unwrap();
+    for (slug, asked) in topics {
+        draft::set_response(&mut form, &topic(slug), &response(asked), now()).unwrap();
+    }
+    let mut published = Replica::open(key, 0, [], editor).unwrap();
+    prep::publish(&mut published, &form, now()).unwrap();
+    receive(session, key, &mut published).await;
 }
 
 async fn replica_of(session: &Session, key: DocumentKey, user: UserId) -> Replica {

@@ -5,11 +5,9 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use taiwa_shared::{
+    domain::strengths::Dimension,
     ids::{MeetingId, PairId, TipId},
-    protocol::{
-        strengths::{Dimension, Strengths},
-        tips::TipShelf,
-    },
+    protocol::{strengths::Strengths, tips::TipShelf},
     time::Timestamp,
 };
 

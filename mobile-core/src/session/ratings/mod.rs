@@ -13,7 +13,6 @@ use taiwa_shared::{
         brief::local_time,
         meeting::Meeting,
         ownership::DocumentKey,
-        people::Side,
         rating::{AsAsked, MAX_PICKS, Pick, RATED_WITHIN, Rating, Talked, is_asked},
     },
     ids::{MeetingId, PairId},
@@ -237,14 +236,14 @@ impl Session {
 }
 
 impl Core {
-    /// The 1on1s that are over and in which this person was the member, the newest first.
+    /// The 1on1s with this person's own line manager that are over, the newest first; others are not counted.
     fn over(&self) -> Vec<Over> {
         let roster = self.roster();
-        let over = |(meeting, side): (&Meeting, Side)| {
-            let finished = meeting.finished.filter(|_| side == Side::Member)?;
-            Some(Over { meeting: meeting.clone(), finished })
+        let over = |meeting: &Meeting| {
+            let finished = meeting.finished.unwrap_or_else(|| meeting.starts_at());
+            Over { meeting: meeting.clone(), finished }
         };
-        let mut all: Vec<Over> = roster.finished_of(self.me()).filter_map(over).collect();
+        let mut all: Vec<Over> = roster.finished_as_member(self.me()).map(over).collect();
         all.sort_by_key(|over| std::cmp::Reverse((over.finished, over.meeting.id)));
         all
     }
