@@ -75,7 +75,10 @@ async fn a_rating_given_offline_arrives_once_after_the_app_was_closed() {
     member.come_back();
     member.settled().await;
     let known = at_server(&world, "tanaka").await;
-    assert_eq!((known.ratings.len(), known.ratings[0].talked, known.ratings[0].as_asked), (1, talked(4), Some(AsAsked::Yes)));
+    assert_eq!(
+        (known.ratings.len(), known.ratings[0].talked, known.ratings[0].as_asked),
+        (1, talked(4), Some(AsAsked::Yes))
+    );
     let shown = form(&member, meeting).await;
     assert_eq!((shown.standing, shown.can_change), (RatingStanding::Sent, true));
     // Nothing of it waits any more, so it is not sent again.

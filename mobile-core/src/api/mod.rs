@@ -1,6 +1,6 @@
 //! What Kotlin and Swift see: convert, call the session, convert. No logic lives here.
 //!
-//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes`, `ratings` and `calendar`; `memo` a memo on screen; `observe` observers, which
+//! Map: `taiwa` the door; `session` one signed-in person, with `devices`, `meetings`, `notes`, `ratings`, `tips` and `calendar`; `memo` a memo on screen; `observe` observers, which
 //! get the current value first; `vault` the host's key store; `views` the records of every screen; `error` what
 //! the app can do about a failure; `runtime` the threads. Ids are strings, offsets are UTF-16 units, times are
 //! milliseconds since 1970. The only place with uniffi.
@@ -16,6 +16,7 @@ mod ratings;
 mod runtime;
 mod session;
 mod taiwa;
+mod tips;
 mod vault;
 mod views;
 
@@ -47,4 +48,9 @@ pub use views::{
         RatingStandingView, RatingView, TalkedView,
     },
     status::{ConnectionView, RecoveredView, SaveView, StatusView},
+    tips::{
+        BylineView, DimensionView, GuessedStrengthView, MoreTipsView, NewTipView, PinnedTipView, StrengthView,
+        StrengthsView, TipFilterView, TipListView, TipScopeView, TipSourceView, TipView, TipWarningKindView,
+        TipWarningView,
+    },
 };

@@ -37,6 +37,10 @@ impl Session {
         let heads = prepared.and_then(|summary| summary.made_of).filter(|_| is_receipt_due);
         self.core.note_brief(meeting.id, heads);
         let promises = self.open_promises(&notebook);
+        let (pinned, shared) = match side {
+            Side::Manager => (self.pinned_to(&meeting).await?, self.shared_tips().await?),
+            Side::Member => (Vec::new(), Vec::new()),
+        };
         Ok(brief::brief(
             self.core.catalog(),
             &BriefInput {
@@ -45,8 +49,8 @@ impl Session {
                 prep: topics.as_deref(),
                 last_exchange: self.last_exchange().await?,
                 promises: &promises,
-                pinned: &[],
-                shared: &[],
+                pinned: &pinned,
+                shared: &shared,
                 zone: &self.core.zone,
                 now: self.core.now(),
                 language: self.core.language,

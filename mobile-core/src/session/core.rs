@@ -20,7 +20,7 @@ use taiwa_shared::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{SessionError, roster::Roster, stored::Stored, summary::Summary, watch::Changes};
+use super::{SessionError, roster::Roster, stored::Stored, summary::Summary, tips::shelf::ShelfState, watch::Changes};
 use crate::store::{Identity, LocalDocument, Store};
 
 pub(super) struct Core {
@@ -43,6 +43,7 @@ pub(super) struct Core {
     summaries: Mutex<HashMap<DocumentId, Arc<Summary>>>,
     /// When the own ratings were pulled last.
     ratings_pulled: Mutex<Option<Timestamp>>,
+    shelf: Mutex<ShelfState>,
     /// Since when something waits to be stored by the server.
     waiting_since: Mutex<Option<Instant>>,
 }
@@ -86,6 +87,7 @@ impl Core {
             generations: Mutex::new(generations),
             summaries: Mutex::new(summaries.into_iter().map(|(id, summary)| (id, Arc::new(summary))).collect()),
             ratings_pulled: Mutex::new(None),
+            shelf: Mutex::default(),
             waiting_since: Mutex::new(None),
         };
         (core, documents)
@@ -166,6 +168,14 @@ impl Core {
 
     pub(super) fn note_ratings_pulled(&self, at: Timestamp) {
         *self.ratings_pulled.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    pub(super) fn shelf_state(&self) -> ShelfState {
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_shelf(&self, change: impl FnOnce(&mut ShelfState, Timestamp)) {
+        change(&mut self.shelf.lock().unwrap_or_else(PoisonError::into_inner), self.now());
     }
 
     pub(super) fn waiting_since(&self) -> Option<Instant> {

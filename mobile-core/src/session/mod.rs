@@ -3,7 +3,7 @@
 //! Map: `taiwa` the door: directory, vault, signing in and out; `session` one person's session; `core` what its
 //! parts share, `desk` the open documents, `unsent` cards for what cannot be sent, `summary` and `roster` what
 //! lists show; `outbox` what is asked of the records; `contact` and `tokens` each contact with the server; `watch` observers; `soon` preps of the next day. One module per screen:
-//! `devices`, `home`, `meetings`, `prepare`, `carry`, `brief`, `ratings`, `expectations`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
+//! `devices`, `home`, `meetings`, `prepare`, `carry`, `brief`, `ratings`, `expectations`, `tips` and `strengths`, `memo` and `field`, `notebook`, `private`, `refused`, `status`, `proposal`,
 //! `reminders`, `search` (over what `search_text` kept).
 //! No function of a screen waits for the network.
 
@@ -36,8 +36,10 @@ mod session;
 mod soon;
 mod status;
 mod stored;
+mod strengths;
 mod summary;
 mod taiwa;
+mod tips;
 mod tokens;
 mod topics;
 mod unsent;
@@ -62,7 +64,9 @@ pub use search::SearchHit;
 pub use search_text::SearchKind;
 pub use session::Session;
 pub use status::SaveState;
+pub use strengths::{GuessedStrength, StrengthItem, StrengthsCard};
 pub use taiwa::{OnUnsent, Options, SignIn, SignedOut, Taiwa};
+pub use tips::{MoreTips, NewTipText, PinnedTip, TipFilter, TipItem, TipList, TipSource};
 pub use topics::{ResponseChoice, ResponseOffer, TopicChoice};
 pub use vault::{MemoryVault, TokenVault, VaultError};
 pub use watch::Watch;

@@ -248,6 +248,17 @@ impl Roster {
         upcoming
     }
 
+    /// The first meeting of a pair that takes place and was not over at a moment near now.
+    pub(super) fn first_after(&self, pair: PairId, since: Timestamp, now: Timestamp) -> Option<Meeting> {
+        let meetings = self.meetings_around(self.pair(pair)?, now).into_iter();
+        let is_after = |meeting: &Meeting| {
+            let finished = meeting.finished.filter(|_| meeting.state == MeetingState::Finished);
+            let ends = finished.unwrap_or_else(|| meeting.starts_at().plus(length(meeting)));
+            meeting.state != MeetingState::Cancelled && ends > since
+        };
+        meetings.filter(is_after).min_by_key(|meeting| (meeting.starts_at(), meeting.id))
+    }
+
     /// Touched meetings of a pair and the untouched slots from five weeks before to four weeks after a moment.
     fn meetings_around(&self, pair: &Pair, now: Timestamp) -> Vec<Meeting> {
         let today = now.in_zone(&pair.cadence.zone).date();

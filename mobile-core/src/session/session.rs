@@ -26,6 +26,7 @@ use super::{
     outbox::Outbox,
     soon, status,
     stored::Stored,
+    tips::shelf,
     tokens::TokenKeeper,
 };
 use crate::{
@@ -93,6 +94,7 @@ impl Session {
         tasks.spawn(take_events(core.clone(), desk.clone(), carets.clone(), events));
         tasks.spawn(status::remind_of_waiting(core.clone()));
         tasks.spawn(soon::keep_live(core.clone(), sync.clone()));
+        tasks.spawn(shelf::keep_fresh(core.clone(), http.clone(), tokens.clone(), sync.clone()));
         tasks.close();
         let life = Arc::new(core.ended.clone().drop_guard());
         Ok(Self { core, desk, outbox, sync, carets, http, tokens, tasks, _life: life })

@@ -10,7 +10,7 @@ use taiwa_shared::{
     domain::{command::Action, meeting::MeetingTime},
     ids::{CommandId, StoreEpoch},
     protocol::{
-        commands::{Command, Outcome},
+        commands::{Command, Outcome, RejectionReason},
         login::Secret,
     },
     time::Timestamp,
@@ -121,8 +121,16 @@ impl StoredCommand {
 
     /// Whether the answer waits for the person: what they asked for was not done.
     pub fn needs_decision(&self) -> bool {
-        // A receipt is noted by the phone, not asked for by a person.
-        self.refusal().is_some() && !self.seen_to && !matches!(self.action, Action::BriefSeen { .. })
+        // A receipt is noted by the phone, not asked for by a person; and of a tip that is gone nothing is left to decide.
+        let is_noted = match (&self.action, self.refusal()) {
+            (Action::BriefSeen { .. }, _) => true,
+            (
+                Action::WithdrawTip { .. } | Action::TipHelped { .. } | Action::ReportTip { .. },
+                Some(Outcome::Rejected { reason, .. }),
+            ) => *reason == RejectionReason::TipGone,
+            _ => false,
+        };
+        self.refusal().is_some() && !self.seen_to && !is_noted
     }
 }
 

@@ -165,6 +165,11 @@ impl NewTip {
     }
 }
 
+/// How many letters a text has, as people count them.
+pub fn letters(text: &str) -> usize {
+    text.graphemes(true).count()
+}
+
 fn fits(text: &str, graphemes: usize) -> bool {
     text.len() <= MAX_BYTES && text.graphemes(true).take(graphemes + 1).count() <= graphemes
 }

@@ -9,3 +9,4 @@ pub(super) mod memo;
 pub(super) mod prepare;
 pub(super) mod ratings;
 pub(super) mod status;
+pub(super) mod tips;

@@ -158,6 +158,7 @@ impl Contact {
             return Ok(Answered::Later(REST));
         }
         self.keep(response.epoch, &outcomes).await?;
+        self.core.note_taken(batch);
         Ok(if response.epoch == epoch { Answered::Here } else { Answered::Elsewhere })
     }
 

@@ -21,7 +21,9 @@ use super::{
     MANAGER, MEMBER, PAIR, TestClock, company, copy_of, enter, meeting, now, options, pair, response, signed_in, topic,
 };
 use crate::{
-    session::{MemoryVault, OnUnsent, Options, RatingForm, RatingStanding, SaveState, Session, SessionError, SignedOut, Taiwa},
+    session::{
+        MemoryVault, OnUnsent, Options, RatingForm, RatingStanding, SaveState, Session, SessionError, SignedOut, Taiwa,
+    },
     store::{RatingAnswer, RatingState},
 };
 
@@ -62,10 +64,7 @@ async fn the_member_is_asked_after_the_end_once_more_and_never_again_and_the_man
     assert_eq!(due(&session).await, 1);
     let asked = form(&session).await;
     assert_eq!(asked.steps.iter().map(|step| step.label.as_str()).collect::<Vec<_>>()[4], "しっかり話せた");
-    assert_eq!(
-        asked.assurance,
-        "この回答は佐藤 健さんには見えません。5人以上の回答が集まると、傾向だけが伝わります。"
-    );
+    assert_eq!(asked.assurance, "この回答は佐藤 健さんには見えません。5人以上の回答が集まると、傾向だけが伝わります。");
     session.put_rating_away(meeting()).await.unwrap();
     assert_eq!(due(&session).await, 0);
     clock.0.store(on_day(21, 8), Ordering::Relaxed);
