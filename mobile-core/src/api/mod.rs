@@ -48,9 +48,9 @@ pub use views::{
         RatingStandingView, RatingView, TalkedView,
     },
     status::{ConnectionView, RecoveredView, SaveView, StatusView},
+    strengths::{DimensionView, GuessedStrengthView, StrengthView, StrengthsView},
     tips::{
-        BylineView, DimensionView, GuessedStrengthView, MoreTipsView, NewTipView, PinnedTipView, StrengthView,
-        StrengthsView, TipFilterView, TipListView, TipScopeView, TipSourceView, TipView, TipWarningKindView,
-        TipWarningView,
+        BylineView, MoreTipsView, NewTipView, PinnedTipView, TipFilterView, TipListView, TipScopeView, TipSourceView,
+        TipView, TipWarningKindView, TipWarningView,
     },
 };

@@ -254,7 +254,7 @@ impl Roster {
         let is_after = |meeting: &Meeting| {
             let finished = meeting.finished.filter(|_| meeting.state == MeetingState::Finished);
             let ends = finished.unwrap_or_else(|| meeting.starts_at().plus(length(meeting)));
-            meeting.state != MeetingState::Cancelled && ends > since
+            meeting.state != MeetingState::Cancelled && ends >= since
         };
         meetings.filter(is_after).min_by_key(|meeting| (meeting.starts_at(), meeting.id))
     }

@@ -5,6 +5,7 @@ mod ended;
 mod rating;
 mod search;
 mod signing_out;
+mod tips;
 
 use std::{
     path::Path,

@@ -65,12 +65,15 @@ type ChangesWithState = Vec<(StoredChange, bool)>;
 /// A sealed command with its number, id, state and epoch.
 type CommandColumns = (i64, Vec<u8>, i64, Option<Vec<u8>>, Vec<u8>);
 
+/// A sealed rating with its meeting and state.
+type RatingColumns = (Vec<u8>, i64, Vec<u8>);
+
 /// Sealed rows keep their place, so that they are copied as they are.
 #[derive(Default)]
 struct Salvage {
     account: Vec<(String, Vec<u8>)>,
     cards: Vec<(Vec<u8>, Vec<u8>)>,
-    ratings: Vec<(Vec<u8>, i64, Vec<u8>)>,
+    ratings: Vec<RatingColumns>,
     shelf: Vec<(String, Vec<u8>)>,
     commands: Vec<CommandColumns>,
     last_sequence: i64,
@@ -185,8 +188,7 @@ impl Store {
     /// Ratings, and what is on the shelf.
     async fn salvage_beside(&self, found: &mut Salvage) -> Result<(), StoreError> {
         let read = &self.0.read;
-        let ratings: Option<Vec<(Vec<u8>, i64, Vec<u8>)>> =
-            self.readable(sqlx::query_as(RATINGS).fetch_all(read).await)?;
+        let ratings: Option<Vec<RatingColumns>> = self.readable(sqlx::query_as(RATINGS).fetch_all(read).await)?;
         for (meeting, state, sealed) in ratings.unwrap_or_default() {
             if self.opens("rating", &meeting, &sealed) {
                 // Sent once more, what the server has stays as it is there.

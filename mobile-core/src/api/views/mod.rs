@@ -9,4 +9,5 @@ pub(super) mod memo;
 pub(super) mod prepare;
 pub(super) mod ratings;
 pub(super) mod status;
+pub(super) mod strengths;
 pub(super) mod tips;
