@@ -38,6 +38,7 @@ mod phone_commands;
 mod phone_ratings;
 mod phone_session;
 mod phone_sync;
+mod phone_tips;
 mod privacy;
 mod ratings;
 mod route_matrix;

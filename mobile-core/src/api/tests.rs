@@ -249,6 +249,31 @@ fn dates_notices_and_search_cross_the_boundary() {
 }
 
 #[test]
+fn a_rating_crosses_the_boundary_and_a_member_has_no_tips() {
+    let folder = prepared();
+    let taiwa = as_an_app(Taiwa::open(options(&folder), vault())).unwrap();
+    let session = as_an_app(taiwa.session()).unwrap();
+    let meeting = as_an_app(session.home()).unwrap().next.unwrap().meeting_id;
+    assert!(matches!(as_an_app(session.rate(meeting.clone(), 4, None)), Err(ApiError::NoAccess)), "it is not over");
+    as_an_app(session.finish_meeting(meeting.clone())).unwrap();
+    assert_eq!(as_an_app(session.home()).unwrap().ratings_due[0].meeting_id, meeting);
+    let wrong = as_an_app(session.rate(meeting.clone(), 6, None));
+    assert!(matches!(wrong, Err(ApiError::InvalidArgument { what }) if what == "the step"));
+    as_an_app(session.rate(meeting.clone(), 4, Some(AsAskedView::Roughly))).unwrap();
+    let shown = as_an_app(session.rating(meeting)).unwrap();
+    assert_eq!((shown.step, shown.answer), (Some(4), Some(AsAskedView::Roughly)));
+    assert_eq!((shown.standing, shown.steps.len(), shown.answers.len()), (RatingStandingView::Waiting, 5, 3));
+    let tips = as_an_app(session.tips(TipFilterView::default(), String::new()));
+    assert!(matches!(tips, Err(ApiError::NoAccess)));
+    let odd = TipFilterView { topic: Some("Career!".to_owned()), ..TipFilterView::default() };
+    let odd = as_an_app(session.tips(odd, String::new()));
+    assert!(matches!(odd, Err(ApiError::InvalidArgument { what }) if what == "the topic"));
+    assert_eq!(as_an_app(session.expectations()).unwrap(), []);
+    let warnings = session.tip_warnings("佐藤さんに聞く".to_owned());
+    assert_eq!((warnings[0].kind, warnings[0].range.end_utf16), (TipWarningKindView::Person, 4));
+}
+
+#[test]
 fn what_the_app_gets_wrong_is_named() {
     let folder = prepared();
     as_an_app(async {

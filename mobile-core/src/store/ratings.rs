@@ -284,3 +284,52 @@ impl Store {
         Ok(StoredRating { meeting, state, given, sent, until, not_taken, put_away, changed })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use taiwa_shared::{domain::strengths::Dimension, ids::PairId};
+
+    use super::*;
+    use crate::store::{Pin, VaultKey};
+
+    fn rating(step: u8) -> Rating {
+        Rating { talked: step.try_into().unwrap(), as_asked: None, picks: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn what_only_this_phone_has_is_saved_from_a_damaged_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, key) = (directory.path().join("a.taiwa"), VaultKey::new([7; 32]));
+        let store = Store::open(&path, &key).await.unwrap();
+        let (waiting, known) = (MeetingId::from_bytes([1; 16]), MeetingId::from_bytes([2; 16]));
+        let now = Timestamp::from_millis(1_000);
+        store.give_rating(waiting, &rating(4), now).await.unwrap();
+        store.give_rating(known, &rating(2), now).await.unwrap();
+        store.answer_rating(known, &rating(2), (RatingAnswer::Kept, now), now).await.unwrap();
+        let guess = [Dimension::Response { slug: "listen".parse().unwrap() }];
+        let pin = Pin { pair: PairId::from_bytes([3; 16]), meeting: None, tip: None, text: "図".to_owned(), at: now };
+        store.put_guess(&guess).await.unwrap();
+        store.put_pins(std::slice::from_ref(&pin)).await.unwrap();
+        let before = store.ratings().await.unwrap();
+        store.close().await;
+        let (store, recovered) = Store::recover(&path, &key).await.unwrap();
+        assert_eq!((recovered.unsent_kept, recovered.unsent_lost), (1, 0));
+        assert_eq!((store.ratings().await.unwrap(), store.waiting_ratings().await.unwrap()), (before, 1));
+        assert_eq!((store.guess().await.unwrap(), store.pins().await.unwrap()), (guess.to_vec(), vec![pin]));
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_kept_as_long_as_it_takes_and_the_rest_for_sixty_days() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("a.taiwa"), &VaultKey::new([7; 32])).await.unwrap();
+        let (waiting, asked) = (MeetingId::from_bytes([1; 16]), MeetingId::from_bytes([2; 16]));
+        let now = Timestamp::from_millis(0);
+        store.give_rating(waiting, &rating(4), now).await.unwrap();
+        store.put_rating_away(asked, now).await.unwrap();
+        store.forget_old_ratings(now.plus(KEPT)).await.unwrap();
+        assert_eq!(store.ratings().await.unwrap().len(), 2);
+        store.forget_old_ratings(now.plus(KEPT + Duration::from_secs(1))).await.unwrap();
+        let left: Vec<_> = store.ratings().await.unwrap().iter().map(|row| row.meeting).collect();
+        assert_eq!(left, [waiting]);
+    }
+}

@@ -45,7 +45,8 @@ impl Contact {
     }
 
     async fn send_ratings(&self) -> Result<(), SessionError> {
-        if self.core.store.waiting_ratings().await? == 0 || self.core.unsent_commands().await? > 0 {
+        let rests = self.core.outbox_rests.borrow().is_some_and(|until| until > Instant::now());
+        if rests || self.core.store.waiting_ratings().await? == 0 || self.core.unsent_commands().await? > 0 {
             return Ok(());
         }
         let waiting = self.core.store.ratings().await?;
