@@ -142,6 +142,12 @@ async fn a_tip_of_a_colleague_that_is_pinned_stands_on_the_managers_brief_alone(
     let colleague = world.phone("mori").await;
     let meeting = member.next_meeting_with(&manager).await;
     manager.next_meeting_with(&member).await;
+    member.choose(meeting, "career.future").await;
+    let topic = "career.future".parse().unwrap();
+    member.session().set_response(meeting, topic, "think".parse().unwrap()).await.unwrap();
+    member.set_word(meeting, "career.future", "異動のこと").await;
+    member.publish(meeting).await;
+    manager.eventually_reads_brief(meeting, "異動のこと").await;
     let pinned = colleague.session().write_tip(new_tip("最初の一分は黙って聞く。")).await.unwrap();
     let fitting = colleague.session().write_tip(new_tip(TEXT)).await.unwrap();
     colleague.settled().await;
@@ -150,12 +156,6 @@ async fn a_tip_of_a_colleague_that_is_pinned_stands_on_the_managers_brief_alone(
     let text = eventually_has(&manager, pinned).await.text;
     let pair = manager.pair_with(&member).await;
     manager.session().pin_tip(pair, Some(pinned), text.clone()).await.unwrap();
-    member.choose(meeting, "career.future").await;
-    let topic = "career.future".parse().unwrap();
-    member.session().set_response(meeting, topic, "think".parse().unwrap()).await.unwrap();
-    member.set_word(meeting, "career.future", "異動のこと").await;
-    member.publish(meeting).await;
-    manager.eventually_reads_brief(meeting, "異動のこと").await;
     let brief = manager.session().brief(meeting).await.unwrap();
     assert_eq!((brief.tips[0].as_str(), brief.tips[1].as_str(), brief.tips.len()), (text.as_str(), TEXT, 3));
     manager.settled().await;
