@@ -282,7 +282,7 @@ impl Tx {
         Ok(ids.into_iter().map(TipId::from_uuid).collect())
     }
 
-    /// Where the tips of this id stand: ids are made on phones, so there may be several.
+    /// Where the tip of this id stands, of whatever company.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.

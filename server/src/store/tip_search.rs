@@ -2,7 +2,7 @@
 //!
 //! It only narrows down: whatever it finds is compared with the folded text again. A word that many tips hold is not
 //! looked up but met on the way through the tips in the order of their score, a bounded stretch at a time, so that no
-//! search costs more than the others by much. Measured by `cargo xtask bench tips`.
+//! search costs more than the others by much.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 

@@ -65,6 +65,7 @@ pub async fn judge(
             match tx.tip(organisation, tip.id).await? {
                 Some(there) if there.author == Some(user.as_uuid()) => Ok(None),
                 Some(_) => Err(RejectionReason::TipNotTaken),
+                None if !tx.places_of_tip(tip.id).await?.is_empty() => Err(RejectionReason::TipNotTaken),
                 None => {
                     let is_offered = tip.outside && tx.exchanges_tips(organisation).await?;
                     Ok(Some(TipChange::Write(Box::new(tip.clone()), is_offered)))
