@@ -1,6 +1,6 @@
 //! `/v1/ratings`: a member's own ratings while they can still be changed.
 //!
-//! `PUT /v1/ratings/{meeting}` takes a [`Rating`] and may be repeated; `GET /v1/ratings` gives the caller their own of
+//! `PUT /v1/ratings/{meeting}` takes a [`Rating`](crate::domain::rating::Rating) and may be repeated; `GET /v1/ratings` gives the caller their own of
 //! the open week, so that another phone of theirs can go on. Neither is a command: no log, no counter and no news tells
 //! that one was given.
 
