@@ -56,8 +56,8 @@ fn a_long_answer_has_its_filter_once_at_its_beginning_and_once_at_its_end() {
 fn what_many_messages_brought_to_the_server_a_phone_takes_in_one() {
     // Two who write at the same time and never see each other: each change costs a walk through the other's.
     let (mut one, mut other) = (document(&mut Seeded(1), Some(user(1))), document(&mut Seeded(2), Some(user(1))));
-    (0..3_700).for_each(|_| type_key(&mut one, "1"));
-    (0..3_700).for_each(|_| type_key(&mut other, "2"));
+    (0..4_000).for_each(|_| type_key(&mut one, "1"));
+    (0..4_000).for_each(|_| type_key(&mut other, "2"));
     let both = changes_of(&mut one).into_iter().zip(changes_of(&mut other)).flat_map(|(a, b)| [a, b]);
     let (mut sync, bytes) = server(both.collect());
 
