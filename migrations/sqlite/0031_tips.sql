@@ -21,8 +21,7 @@ create table tip (
     reports integer not null,
     primary key (organisation, id)
 ) strict;
--- Ids are made on phones of all companies; one stands for one tip.
-create unique index tip_id on tip (id);
+create index tip_id on tip (id);
 create index tip_outside on tip (outside) where outside is not null;
 create index tip_order on tip (organisation, score, number);
 create index tip_topic on tip (organisation, topic, score, number);

@@ -21,6 +21,7 @@ mod ratings;
 mod refresh;
 mod scheduling;
 mod sql;
+mod tip_races;
 mod tip_search;
 mod tips;
 

@@ -8,6 +8,7 @@ use taiwa_shared::{
     domain::{
         brief::local_time,
         catalog::{CategorySlug, ResponseSlug},
+        meeting::MeetingState,
         ownership::DocumentKey,
         people::Side,
     },
@@ -90,8 +91,13 @@ impl Session {
         let mut categories: HashMap<CategorySlug, Counts> = HashMap::new();
         for key in preps {
             let Some(meeting) = key.meeting().and_then(|meeting| roster.meeting(meeting, now)) else { continue };
+            // What was prepared for it was carried to the next one.
+            if meeting.state == MeetingState::Cancelled {
+                continue;
+            }
             let topics = self.summary(key).map(|summary| summary.topics()).unwrap_or_default();
-            for topic in topics {
+            // Undecided is no expectation.
+            for topic in topics.into_iter().filter(|topic| !topic.response.value.is_undecided()) {
                 let Some(category) = self.core.catalog().category_of(&topic.topic) else { continue };
                 let counts = categories.entry(category).or_default();
                 let (times, latest) = counts.entry(topic.response.value).or_default();

@@ -130,13 +130,14 @@ impl Store {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    /// Keeps what the person said; it waits for the server unless the server has just that.
+    /// Keeps what the person said; it waits for the server, also if the server had just that: another phone may have
+    /// changed it since.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was kept then.
     pub async fn give_rating(&self, meeting: MeetingId, rating: &Rating, now: Timestamp) -> Result<(), StoreError> {
         self.change_rating(meeting, now, |row| {
-            row.state = if row.sent.as_ref() == Some(rating) { RatingState::Sent } else { RatingState::Waiting };
+            row.state = RatingState::Waiting;
             row.given = Some(rating.clone());
             row.not_taken = None;
         })
@@ -173,7 +174,9 @@ impl Store {
                     }
                 }
                 // It was sent once more, to a server that came back from a copy, and was counted before that.
-                RatingAnswer::Closed if is_newest && row.sent.as_ref() == Some(sent) => row.state = RatingState::Sent,
+                RatingAnswer::Closed | RatingAnswer::Refused if is_newest && row.sent.as_ref() == Some(sent) => {
+                    row.state = RatingState::Sent;
+                }
                 RatingAnswer::Closed if is_newest => {
                     (row.state, row.not_taken) = (RatingState::NotTaken, Some(NotTaken::Closed));
                 }

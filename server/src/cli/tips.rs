@@ -1,14 +1,15 @@
 //! `tips`: what a reviewer sees and decides.
 
 use anyhow::{Result, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use taiwa_shared::{ids::TipId, time::Clock};
 
+use super::organisation::find;
 use crate::{
     clock::SystemClock,
     config::Config,
     store::Store,
-    tips::review::{Reviewed, Verdict, decide},
+    tips::review::{Reviewed, Verdict, decide, decide_in},
 };
 
 /// Tips that are shown at once.
@@ -20,35 +21,33 @@ pub(super) enum TipsCommand {
     /// Lists those that are offered to other companies and wait, and those that were reported.
     List,
     /// Lets other companies read a tip. Look for names of people, customers and companies first.
-    Pass {
-        /// The tip, as listed.
-        id: TipId,
-    },
+    Pass(Which),
     /// Keeps a tip within its company.
-    Decline {
-        /// The tip, as listed.
-        id: TipId,
-    },
+    Decline(Which),
     /// Removes a tip everywhere.
-    TakeDown {
-        /// The tip, as listed.
-        id: TipId,
-    },
+    TakeDown(Which),
     /// Says that a tip that was reported is in order.
-    Keep {
-        /// The tip, as listed.
-        id: TipId,
-    },
+    Keep(Which),
+}
+
+/// A tip.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Short name of its organisation, where tips of several have this id.
+    #[arg(long)]
+    organisation: Option<String>,
+    /// The tip, as listed.
+    id: TipId,
 }
 
 pub(super) async fn run(config: &Config, command: &TipsCommand) -> Result<()> {
     let store = Store::open(&config.database, SystemClock.now()).await?;
     let done = match command {
         TipsCommand::List => list(&store).await,
-        TipsCommand::Pass { id } => review(&store, *id, Verdict::Pass).await,
-        TipsCommand::Decline { id } => review(&store, *id, Verdict::Decline).await,
-        TipsCommand::TakeDown { id } => review(&store, *id, Verdict::TakeDown).await,
-        TipsCommand::Keep { id } => review(&store, *id, Verdict::Keep).await,
+        TipsCommand::Pass(which) => review(&store, which, Verdict::Pass).await,
+        TipsCommand::Decline(which) => review(&store, which, Verdict::Decline).await,
+        TipsCommand::TakeDown(which) => review(&store, which, Verdict::TakeDown).await,
+        TipsCommand::Keep(which) => review(&store, which, Verdict::Keep).await,
     };
     store.close().await;
     done
@@ -70,8 +69,13 @@ async fn list(store: &Store) -> Result<()> {
     Ok(())
 }
 
-async fn review(store: &Store, tip: TipId, verdict: Verdict) -> Result<()> {
-    match decide(store, tip, verdict, SystemClock.now()).await? {
+async fn review(store: &Store, which: &Which, verdict: Verdict) -> Result<()> {
+    let (tip, now) = (which.id, SystemClock.now());
+    let reviewed = match &which.organisation {
+        Some(slug) => decide_in(store, find(store, slug).await?.id, tip, verdict, now).await?,
+        None => decide(store, tip, verdict, now).await?,
+    };
+    match reviewed {
         Reviewed::Done => {
             let what = match verdict {
                 Verdict::Pass => "other companies read it now, without company and author",
@@ -83,6 +87,7 @@ async fn review(store: &Store, tip: TipId, verdict: Verdict) -> Result<()> {
             Ok(())
         }
         Reviewed::Absent => bail!("there is no tip {tip}: `tips list` names those that wait"),
+        Reviewed::Several => bail!("tips of several companies have the id {tip}: say which one by --organisation"),
         Reviewed::NotWaiting => bail!("tip {tip} does not wait for that: `tips list` says what waits"),
     }
 }

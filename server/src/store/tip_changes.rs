@@ -9,7 +9,10 @@ use taiwa_shared::{
 };
 use uuid::Uuid;
 
-use super::{StoreError, Tx, tips::ReviewRow};
+use super::{
+    StoreError, Tx,
+    tips::{OUTSIDE, ReviewRow},
+};
 
 statements! {
     MANAGES = "select count(*) from pair where organisation = $1 and manager = $2 and closed is null";
@@ -19,14 +22,19 @@ statements! {
             made, helped, score, offered, outside, reports)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $12, $13, null, 0)
         on conflict (organisation, id) do nothing";
-    STANDING = "select number, author, made, helped, outside from tip where organisation = $1 and id = $2";
+    STANDING = "select number, author, outside from tip where organisation = $1 and id = $2";
     REMOVE = "delete from tip where organisation = $1 and id = $2";
-    REMOVE_HELPED = "delete from tip_helped where tip = $1";
-    REMOVE_REPORTED = "delete from tip_reported where tip = $1";
+    REMOVE_HELPED = "delete from tip_helped where organisation = $1 and tip = $2";
+    REMOVE_REPORTED = "delete from tip_reported where organisation = $1 and tip = $2";
+    /// Of a copy outside, which people of every company read; no tip of a company has its id.
+    REMOVE_HELPED_OUTSIDE = "delete from tip_helped where tip = $1";
+    REMOVE_REPORTED_OUTSIDE = "delete from tip_reported where tip = $1";
     ADD_HELPED = "insert into tip_helped (organisation, tip, person) values ($1, $2, $3)
         on conflict (tip, organisation, person) do nothing";
     TAKE_HELPED_BACK = "delete from tip_helped where organisation = $1 and tip = $2 and person = $3";
-    SET_SCORE = "update tip set helped = $3, score = $4 where organisation = $1 and id = $2";
+    /// Holds the row: people of two companies can find a copy outside helpful at once.
+    COUNT_HELPED = "update tip set helped = helped + $3 where organisation = $1 and id = $2 returning helped, made";
+    SET_SCORE = "update tip set score = $3 where organisation = $1 and id = $2";
     ADD_REPORTED = "insert into tip_reported (organisation, tip, person) values ($1, $2, $3)
         on conflict (tip, organisation, person) do nothing";
     COUNT_REPORT = "update tip set reports = reports + 1 where organisation = $1 and id = $2";
@@ -75,8 +83,6 @@ pub struct NewRow<'a> {
 pub struct StandingRow {
     pub(crate) number: i64,
     pub(crate) author: Option<Uuid>,
-    pub(crate) made: i64,
-    pub(crate) helped: i64,
     pub(crate) outside: Option<Uuid>,
 }
 
@@ -135,10 +141,14 @@ impl Tx {
         let Some(standing) = self.tip(place, tip).await? else { return Ok(()) };
         self.unindex_tip(standing.number).await?;
         let (place, tip) = (place.as_uuid(), tip.as_uuid());
-        for sql in [REMOVE_HELPED, REMOVE_REPORTED] {
-            on!(tx self, |c| sqlx::query(sql).bind(tip).execute(c).await.map(drop))?;
+        if place == OUTSIDE.as_uuid() {
+            for sql in [REMOVE_HELPED_OUTSIDE, REMOVE_REPORTED_OUTSIDE] {
+                on!(tx self, |c| sqlx::query(sql).bind(tip).execute(c).await.map(drop))?;
+            }
         }
-        on!(tx self, |c| sqlx::query(REMOVE).bind(place).bind(tip).execute(c).await.map(drop))?;
+        for sql in [REMOVE_HELPED, REMOVE_REPORTED, REMOVE] {
+            on!(tx self, |c| sqlx::query(sql).bind(place).bind(tip).execute(c).await.map(drop))?;
+        }
         Ok(())
     }
 
@@ -206,26 +216,34 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes how many a tip has helped, and the score that follows.
+    /// Adds to how many a tip has helped, and holds it until the end of the transaction: how many it has helped now, and
+    /// when it was made. None if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.
-    pub async fn set_score(
+    pub async fn count_helped(
         &mut self,
         place: OrganisationId,
         tip: TipId,
-        helped: i64,
-        score: i64,
-    ) -> Result<(), StoreError> {
+        more: i64,
+    ) -> Result<Option<(i64, Timestamp)>, StoreError> {
         let (place, tip) = (place.as_uuid(), tip.as_uuid());
-        on!(tx self, |c| sqlx::query(SET_SCORE)
+        let counted: Option<(i64, i64)> = on!(tx self, |c| sqlx::query_as(COUNT_HELPED)
             .bind(place)
             .bind(tip)
-            .bind(helped)
-            .bind(score)
-            .execute(c)
-            .await
-            .map(drop))?;
+            .bind(more)
+            .fetch_optional(c)
+            .await)?;
+        Ok(counted.map(|(helped, made)| (helped, Timestamp::from_millis(made))))
+    }
+
+    /// Writes the score of a tip.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the statement failed.
+    pub async fn set_score(&mut self, place: OrganisationId, tip: TipId, score: i64) -> Result<(), StoreError> {
+        let (place, tip) = (place.as_uuid(), tip.as_uuid());
+        on!(tx self, |c| sqlx::query(SET_SCORE).bind(place).bind(tip).bind(score).execute(c).await.map(drop))?;
         Ok(())
     }
 
@@ -282,7 +300,7 @@ impl Tx {
         Ok(ids.into_iter().map(TipId::from_uuid).collect())
     }
 
-    /// Where the tip of this id stands, of whatever company.
+    /// Where the tips of this id stand: ids are made on phones, so there may be several.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.

@@ -65,7 +65,6 @@ pub async fn judge(
             match tx.tip(organisation, tip.id).await? {
                 Some(there) if there.author == Some(user.as_uuid()) => Ok(None),
                 Some(_) => Err(RejectionReason::TipNotTaken),
-                None if !tx.places_of_tip(tip.id).await?.is_empty() => Err(RejectionReason::TipNotTaken),
                 None => {
                     let is_offered = tip.outside && tx.exchanges_tips(organisation).await?;
                     Ok(Some(TipChange::Write(Box::new(tip.clone()), is_offered)))
@@ -138,10 +137,9 @@ pub async fn write(tx: &mut Tx, principal: &Principal, change: &TipChange, now: 
             if !tx.note_helped(organisation, *tip, user, *helped).await? {
                 return Ok(());
             }
-            let Some(standing) = tx.tip(*place, *tip).await? else { return Ok(()) };
-            let count = u32::try_from(standing.helped + if *helped { 1 } else { -1 }).unwrap_or(0);
-            let score = score(Timestamp::from_millis(standing.made), count);
-            tx.set_score(*place, *tip, i64::from(count), score).await
+            let more = if *helped { 1 } else { -1 };
+            let Some((count, made)) = tx.count_helped(*place, *tip, more).await? else { return Ok(()) };
+            tx.set_score(*place, *tip, score(made, u32::try_from(count).unwrap_or(0))).await
         }
         TipChange::Report(place, tip) => tx.note_reported(*place, organisation, *tip, user).await.map(drop),
     }

@@ -44,34 +44,56 @@ pub enum Reviewed {
     Absent,
     /// It does not wait for a decision of this kind.
     NotWaiting,
+    /// Tips of several companies have this id: say which is meant.
+    Several,
 }
 
-/// Decides on a tip.
+/// Decides on the one tip of this id, of a company or outside.
 ///
 /// # Errors
 /// [`StoreError`] if a statement failed; nothing was changed.
 pub async fn decide(store: &Store, tip: TipId, verdict: Verdict, now: Timestamp) -> Result<Reviewed, StoreError> {
-    let mut tx = store.begin().await?;
-    let places = tx.places_of_tip(tip).await?;
-    let mut reviewed = Reviewed::Absent;
-    for place in places {
-        let Some(row) = tx.tip_to_review(place, tip).await? else { continue };
-        let is_done = match verdict {
-            Verdict::Pass => pass(&mut tx, place, &row, now).await?,
-            Verdict::Decline => decline(&mut tx, place, &row).await?,
-            Verdict::TakeDown => {
-                take_down(&mut tx, place, tip).await?;
-                true
-            }
-            Verdict::Keep => {
-                tx.clear_reports(place, tip).await?;
-                row.reports > 0
-            }
-        };
-        reviewed = if is_done { Reviewed::Done } else { Reviewed::NotWaiting };
+    // Ids are made on phones: whoever knows one can write another tip of the same id in their own company.
+    match store.begin_reading().await?.places_of_tip(tip).await?[..] {
+        [] => Ok(Reviewed::Absent),
+        [place] => decide_in(store, place, tip, verdict, now).await,
+        _ => Ok(Reviewed::Several),
     }
+}
+
+/// Decides on the tip of one place, a company or [`OUTSIDE`].
+///
+/// # Errors
+/// [`StoreError`] if a statement failed; nothing was changed.
+pub async fn decide_in(
+    store: &Store,
+    place: OrganisationId,
+    tip: TipId,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Result<Reviewed, StoreError> {
+    let mut tx = store.begin().await?;
+    // The counter of the company comes before everything else, as for its commands: its author may withdraw it now.
+    let source = if place == OUTSIDE { tx.source_of_tip(tip).await? } else { None };
+    let company = if place == OUTSIDE { source.map(|(company, _)| company) } else { Some(place) };
+    if let Some(company) = company {
+        tx.next_rev(company).await?;
+    }
+    let Some(row) = tx.tip_to_review(place, tip).await? else { return Ok(Reviewed::Absent) };
+    let is_done = match verdict {
+        Verdict::Pass => pass(&mut tx, place, &row, now).await?,
+        Verdict::Decline => decline(&mut tx, place, &row).await?,
+        Verdict::TakeDown => {
+            take_down(&mut tx, place, tip).await?;
+            true
+        }
+        Verdict::Keep => {
+            tx.clear_reports(place, tip).await?;
+            row.reports > 0
+        }
+    };
     tx.commit().await?;
-    Ok(reviewed)
+    Ok(if is_done { Reviewed::Done } else { Reviewed::NotWaiting })
 }
 
 async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestamp) -> Result<bool, StoreError> {
@@ -80,7 +102,8 @@ async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestam
         return Ok(false);
     }
     let made = Timestamp::from_millis(now.as_millis() - now.as_millis().rem_euclid(DAY_MILLIS));
-    let copy = TipId::from_bytes(random());
+    // Of chance alone: a version 7 would say when, and be an id that a phone may give to a tip of its own.
+    let copy = TipId::from_uuid(uuid::Builder::from_random_bytes(random()).into_uuid());
     let folded = search::fold(&row.text);
     let outside = NewRow {
         id: copy,
@@ -127,6 +150,7 @@ async fn take_down(tx: &mut Tx, place: OrganisationId, tip: TipId) -> Result<(),
 /// [`StoreError`] if a statement failed; nothing was changed.
 pub async fn let_exchange(store: &Store, organisation: OrganisationId, yes: bool) -> Result<usize, StoreError> {
     let mut tx = store.begin().await?;
+    tx.next_rev(organisation).await?;
     tx.let_exchange_tips(organisation, yes).await?;
     let gone = if yes { Vec::new() } else { tx.tips_outside(organisation).await? };
     for tip in &gone {

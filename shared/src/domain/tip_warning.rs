@@ -84,8 +84,23 @@ const NO_HONORIFIC: [&str; 16] = [
 /// What follows an honorific that is none: 「様子」, 「氏名」.
 const NOT_BEFORE: [(&str, &str); 3] = [("様", "々子式相態変"), ("氏", "名族神"), ("くん", "だ")];
 
-const COMPANIES: [&str; 11] =
-    ["株式会社", "有限会社", "合同会社", "(株)", "（株）", "㈱", "(有)", "（有）", "㈲", "Inc", "Ltd"];
+const COMPANIES: [&str; 15] = [
+    "株式会社",
+    "有限会社",
+    "合同会社",
+    "(株)",
+    "（株）",
+    "㈱",
+    "(有)",
+    "（有）",
+    "㈲",
+    "Inc",
+    "Ltd",
+    "INC",
+    "LTD",
+    "inc",
+    "ltd",
+];
 
 /// Looks a tip over; `names` are those of the phone's own list, as people write them.
 pub fn tip_warnings<S: AsRef<str>>(text: &str, names: &[S]) -> Vec<Warning> {
@@ -180,6 +195,11 @@ fn name_before(letters: &[char], end: usize) -> usize {
     }
 }
 
+/// A word of one letter ends many a family name: 「石神さん」 is somebody, 「神様」 is not.
+fn is_anybody(name: &str, anybody: &str) -> bool {
+    name == anybody || (anybody.chars().nth(1).is_some() && name.ends_with(anybody))
+}
+
 fn people(letters: &[char]) -> Vec<Place> {
     let mut found = Vec::new();
     for honorific in HONORIFICS {
@@ -192,7 +212,7 @@ fn people(letters: &[char]) -> Vec<Place> {
                 .iter()
                 .any(|(word, after)| *word == honorific && next.is_some_and(|next| after.contains(*next)));
             let is_nobody =
-                ANYBODY.iter().any(|it| name.ends_with(it)) || NO_HONORIFIC.iter().any(|it| whole.ends_with(it));
+                ANYBODY.iter().any(|it| is_anybody(&name, it)) || NO_HONORIFIC.iter().any(|it| whole.ends_with(it));
             // One Latin letter stands for somebody on purpose: 「Aさん」.
             let is_initial = length == 1 && is_latin(letters[place.start - 1]);
             if (1..=MAX_NAME).contains(&length) && !is_word && !is_nobody && !is_initial {
@@ -380,6 +400,8 @@ mod tests {
             &[(Company, "見本商事（株）"), (Company, "有限会社山"), (Company, "㈱川")],
         );
         check("with Sample Inc. and Sample Co., Ltd.", &[(Company, "Sample Inc"), (Company, "Co., Ltd")]);
+        check("SAMPLE CO., LTD.", &[(Company, "CO., LTD")]);
+        check("石神さんと神様", &[(Person, "石神さん")]);
         check(
             "300万円と3億、１２％、1,200円",
             &[(Amount, "300万円"), (Amount, "3億"), (Amount, "１２％"), (Amount, "1,200円")],

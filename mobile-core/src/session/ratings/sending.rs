@@ -9,7 +9,7 @@ use taiwa_shared::{
     domain::rating::{Rating, week_ends},
     ids::MeetingId,
     protocol::{login::Secret, problem::ProblemCode, ratings::OwnRatings},
-    time::Timestamp,
+    time::{Timestamp, Zone},
 };
 use tokio::time::Instant;
 
@@ -60,7 +60,8 @@ impl Contact {
                 },
             };
             let now = self.core.now();
-            let until = week_ends(now, &self.core.zone);
+            // The server's weeks end in Tokyo, wherever the phone is.
+            let until = week_ends(now, &Zone::tokyo());
             self.core.store.answer_rating(row.meeting, &rating, (answer, until), now).await?;
             self.core.changes.happened();
         }
