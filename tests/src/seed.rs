@@ -37,6 +37,11 @@ impl Seed {
         (0..).map(move |further| Self(self.0.wrapping_add(further)))
     }
 
+    /// Which of `count` turns this seed has: seeds in a row take turns.
+    pub const fn turn(self, count: u64) -> u64 {
+        self.0 % count
+    }
+
     /// A generator for one purpose; the same purpose gives the same numbers.
     pub fn generator(self, purpose: &str) -> StdRng {
         // FNV-1a: stable across versions of the standard library, unlike its own hasher.

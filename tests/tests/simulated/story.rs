@@ -61,6 +61,15 @@ impl Owned {
     }
 }
 
+/// What becomes of somebody's access; of ten seeds in a row each has its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Kept,
+    Withdrawn,
+    /// Withdrawn, and granted again at the end.
+    GivenBack,
+}
+
 /// Access that somebody lost, and what was so when the server had heard of it.
 pub(super) struct Withdrawn {
     pub(super) user: UserId,
@@ -82,8 +91,7 @@ pub(super) struct Story {
     /// What has to happen yet, last first.
     lines_due: Vec<usize>,
     servers_due: Vec<usize>,
-    /// Whether access is withdrawn at all, and whether it is given back at the end.
-    kind: (bool, bool),
+    access: Access,
     begun: Instant,
     trace: Vec<String>,
 }
@@ -124,7 +132,11 @@ impl Story {
             let of_device = seed.generator(&format!("device/{line}"));
             devices.push(Owned { user, device: Device::start(&network, line, &token, &documents, of_device).unwrap() });
         }
-        let kind = (random.random_bool(0.6), random.random_bool(0.5));
+        let access = match seed.turn(10) {
+            0..4 => Access::Kept,
+            4..7 => Access::Withdrawn,
+            _ => Access::GivenBack,
+        };
         let mut due = |count: usize| {
             let mut due: Vec<usize> = (0..count).collect();
             due.shuffle(&mut random);
@@ -140,7 +152,7 @@ impl Story {
             withdrawn: None,
             lines_due,
             servers_due,
-            kind,
+            access,
             begun: Instant::now(),
             trace: Vec::new(),
         };
@@ -160,7 +172,7 @@ impl Story {
                 90..97 => self.server_accident().await,
                 _ => (0..self.devices.len()).for_each(|line| self.network.heal(line)),
             }
-            if step == withdrawal && self.kind.0 {
+            if step == withdrawal && self.access != Access::Kept {
                 self.withdraw().await;
             }
             self.pause().await;
@@ -174,7 +186,7 @@ impl Story {
     pub(super) async fn calm_down(&mut self) {
         self.note("calm");
         (0..self.devices.len()).for_each(|line| self.network.heal(line));
-        if self.withdrawn.is_some() && self.kind.1 {
+        if self.withdrawn.is_some() && self.access == Access::GivenBack {
             // What was under way arrives, so that the check is about everything that was ever said.
             sleep(SILENCE).await;
             checks::nothing_after_withdrawal(self).await;
