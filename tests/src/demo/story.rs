@@ -9,13 +9,17 @@ mod people_change;
 mod power_cut;
 mod private_note;
 mod promises;
+mod rating;
 mod rescheduling;
 mod restore;
+mod strengths;
+mod tips;
 mod tunnel;
 
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
+use taiwa_server::{clock::SystemClock, store::Store};
 use taiwa_shared::{
     domain::people::Side,
     ids::{MeetingId, PairId},
@@ -64,10 +68,13 @@ pub async fn play_once(seed: u64) -> Result<bool> {
     memo::play(&mut story).await?;
     private_note::write(&mut story).await?;
     promises::play(&mut story).await?;
+    rating::play(&mut story).await?;
+    Box::pin(tips::play(&mut story)).await?;
     field_staff::play(&mut story).await?;
     Box::pin(rescheduling::play(&mut story)).await?;
     power_cut::play(&mut story).await?;
     Box::pin(restore::play(&mut story)).await?;
+    Box::pin(strengths::play(&mut story)).await?;
     Box::pin(people_change::play(&mut story)).await?;
     Box::pin(story.look_inside(prepared)).await
 }
@@ -137,6 +144,11 @@ impl Couple {
         anyhow::ensure!(next.side == Side::Member, "the member looks from the member's side");
         Ok(next.meeting)
     }
+}
+
+/// The server's database, beside it.
+async fn server_store(server: &ServerProcess) -> Result<Store> {
+    Ok(Store::open(&server.database().to_string_lossy(), SystemClock.now()).await?)
 }
 
 async fn unpack(
