@@ -20,6 +20,8 @@ pub struct StrengthItem {
     pub dimension: Dimension,
     /// What people read.
     pub label: String,
+    /// 「目安」, where the company is too small to be measured against itself.
+    pub note: Option<&'static str>,
 }
 
 /// What somebody takes for a strength of theirs.
@@ -83,14 +85,18 @@ impl Session {
 
     fn card_of(&self, words: &Strengths, guess: &[Dimension]) -> StrengthsCard {
         let language = self.core.language;
-        let strong: Vec<StrengthItem> = words.strong.iter().map(|it| self.strength(it)).collect();
+        let said = |it: &Dimension| {
+            let note = words.rough.contains(it).then(|| rough(language));
+            StrengthItem { note, ..self.strength(it) }
+        };
+        let strong: Vec<StrengthItem> = words.strong.iter().map(said).collect();
         let guessed =
             |it: &Dimension| GuessedStrength { item: self.strength(it), confirmed: words.strong.contains(it) };
         StrengthsCard {
             strong_words: strong_words(&strong, language),
             invitation: (!strong.is_empty()).then(|| invitation(language)),
             strong,
-            growing: words.growing.as_ref().map(|it| self.strength(it)),
+            growing: words.growing.as_ref().map(said),
             growing_filter: words.growing.as_ref().map(filter_for),
             best_of_own: words.best_of_own.as_ref().map(|it| best_of_own(&self.strength(it).label, language)),
             empty: empty(words, language),
@@ -105,7 +111,7 @@ impl Session {
             Dimension::Response { slug } => catalog.response_label(slug, language),
             Dimension::Category { slug } => catalog.category_label(slug.as_str(), language),
         };
-        StrengthItem { dimension: dimension.clone(), label: label.to_owned() }
+        StrengthItem { dimension: dimension.clone(), label: label.to_owned(), note: None }
     }
 
     fn choices(&self) -> Vec<StrengthItem> {
@@ -133,6 +139,13 @@ fn strong_words(strong: &[StrengthItem], language: Language) -> Option<String> {
         Language::Ja => format!("あなたが得意そう: {}", labels.join("、")),
         Language::En => format!("You seem to be good at: {}", labels.join(", ")),
     })
+}
+
+const fn rough(language: Language) -> &'static str {
+    match language {
+        Language::Ja => "目安",
+        Language::En => "a rough guide",
+    }
 }
 
 const fn invitation(language: Language) -> &'static str {

@@ -18,6 +18,10 @@ pub struct Strengths {
     /// 「あなたの1on1の中では…が一番話せています」: beside a growth area of somebody without a strength.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_of_own: Option<Dimension>,
+    /// 目安: which of these are measured against a usual share, because the company has too few managers or ratings there to
+    /// have one of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rough: Vec<Dimension>,
     /// Whether at least one dimension has enough voices; without any: 「まだ十分な声がありません（5人以上で表示）」.
     pub enough_voices: bool,
     /// The week's count that gave these words; none before the first.

@@ -30,6 +30,8 @@ pub struct StrengthView {
     pub dimension: DimensionView,
     /// What people read.
     pub label: String,
+    /// 「目安」, where the company is too small to be measured against itself.
+    pub note: Option<String>,
 }
 
 /// What somebody takes for a strength of theirs.
@@ -85,7 +87,7 @@ impl TryFrom<DimensionView> for Dimension {
 
 impl From<StrengthItem> for StrengthView {
     fn from(item: StrengthItem) -> Self {
-        Self { dimension: item.dimension.into(), label: item.label }
+        Self { dimension: item.dimension.into(), label: item.label, note: item.note.map(str::to_owned) }
     }
 }
 

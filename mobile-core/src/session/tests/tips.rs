@@ -247,12 +247,14 @@ async fn words_are_shown_with_labels_and_their_absence_is_said_kindly() {
     let words = Strengths {
         strong: vec![listen.clone()],
         growing: Some(career.clone()),
+        rough: vec![career.clone()],
         enough_voices: true,
         ..Strengths::default()
     };
     let card = put(words).await;
     assert_eq!(card.strong_words.as_deref(), Some("あなたが得意そう: 話を聞いてほしい"));
     assert_eq!((card.empty, card.guesses[0].confirmed, card.guesses[1].confirmed), (None, true, false));
+    assert_eq!((card.strong[0].note, card.growing.unwrap().note), (None, Some("目安")));
     let filter = card.growing_filter.unwrap();
     assert!(!session.tips(&filter, "").await.unwrap().tips.is_empty(), "the filter is ready");
     let own =

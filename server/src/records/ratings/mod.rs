@@ -133,6 +133,7 @@ pub async fn strengths(store: &Store, key: &RatingKey, principal: &Principal) ->
         strong: standing.strong().into_iter().cloned().collect(),
         growing: standing.growing().cloned(),
         best_of_own: standing.best_of_own().cloned(),
+        rough: standing.rough().into_iter().cloned().collect(),
         enough_voices: standing.has_enough_voices(),
         counted,
     })

@@ -116,7 +116,8 @@ pub fn count<M: Ord + Clone, P: Ord + Clone>(
             .filter_map(|(dimension, cells)| {
                 let cell = cells.get(manager).filter(|cell| cell.is_enough())?;
                 let company = &companies[dimension];
-                Some(words::Heard { dimension, cell, sure: company.above(cell), mean: company.mean_of(cell) })
+                let (sure, mean) = (company.above(cell), company.mean_of(cell));
+                Some(words::Heard { dimension, cell, sure, mean, is_rough: company.is_rough })
             })
             .collect();
         before.get(manager).unwrap_or(&none).next(own, monday, first)

@@ -29,6 +29,8 @@ pub(super) struct Company {
     pub(super) share: f64,
     /// The strength of the prior, in ratings: κ.
     pub(super) strength: f64,
+    /// Whether the share is the usual one and not the company's own.
+    pub(super) is_rough: bool,
 }
 
 impl Company {
@@ -36,10 +38,10 @@ impl Company {
     pub(super) fn of<'c, P: 'c>(cells: impl Iterator<Item = &'c Cell<P>> + Clone, strength: f64) -> Self {
         let sums = cells.clone().map(|cell| (cell.success(), cell.weight()));
         let (success, weight) = sums.fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
-        let is_small = cells.count() < MANAGERS_FOR_SHARE || weight < WEIGHT_FOR_SHARE;
+        let is_rough = cells.count() < MANAGERS_FOR_SHARE || weight < WEIGHT_FOR_SHARE;
         // A share of exactly 0 or 1 leaves no prior to speak of.
-        let share = if is_small { USUAL_SHARE } else { (success / weight).clamp(0.01, 0.99) };
-        Self { share, strength }
+        let share = if is_rough { USUAL_SHARE } else { (success / weight).clamp(0.01, 0.99) };
+        Self { share, strength, is_rough }
     }
 
     /// How sure it is that the manager's share lies above the company's: `P(θ > μ)`.

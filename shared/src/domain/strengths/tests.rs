@@ -207,8 +207,19 @@ fn a_small_company_is_measured_against_the_usual_share() {
         let of_one = move |manager| (0..20).flat_map(move |rater| (1..=4).map(move |week| half(manager, rater, week)));
         (1..=managers).flat_map(of_one).collect()
     };
-    assert_eq!(first_count(of(9)).growing(), Some(&response(0)));
+    let nine = first_count(of(9));
+    assert_eq!(
+        (nine.growing(), nine.rough()),
+        (Some(&response(0)), vec![&response(0)]),
+        "and it is said that it is rough"
+    );
     assert_eq!(first_count(of(10)).growing(), None);
+    // Ten managers have a share of their own, and what is said is no rough guide any more.
+    let ten = first_count([of(10), team(1, 20, 20, 5, 0)].concat());
+    assert_eq!((ten.strong(), ten.rough()), (vec![&response(0)], vec![]));
+    // Fewer than a hundred ratings, of however many managers.
+    let few: Vec<Rating> = (1..=10).flat_map(|manager| team(manager, 3, 1, 1, 0)).chain(team(1, 20, 2, 5, 0)).collect();
+    assert_eq!(first_count(few).rough(), [&response(0)]);
 }
 
 /// Two or three managers, nine raters each, a year of weeks and two responses, as coins fall.
@@ -227,8 +238,12 @@ fn histories() -> impl Strategy<Value = Vec<Rating>> {
 /// Every word of a dimension that a manager can see.
 fn seen(standing: Option<&Standing>) -> BTreeMap<Dimension, String> {
     let Some(standing) = standing else { return BTreeMap::new() };
-    let strong = standing.strong().into_iter().map(|about| (about.clone(), "strong".to_owned()));
-    let growing = standing.growing().into_iter().map(|about| (about.clone(), "growing".to_owned()));
+    let said = |word: &str, about: &Dimension| {
+        let rough = if standing.rough().contains(&about) { ", rough" } else { "" };
+        (about.clone(), format!("{word}{rough}"))
+    };
+    let strong = standing.strong().into_iter().map(|about| said("strong", about));
+    let growing = standing.growing().into_iter().map(|about| said("growing", about));
     strong.chain(growing).collect()
 }
 

@@ -42,6 +42,9 @@ struct Said {
     changed: Date,
     /// How sure it was then, in thousandths: the order of strengths.
     sure: u16,
+    /// Whether it was measured against the usual share; told with the word, and renewed only when the word may change.
+    #[serde(default)]
+    rough: bool,
 }
 
 /// The best of a manager's own, which is told beside a growth area of somebody without a strength.
@@ -68,6 +71,8 @@ pub(super) struct Heard<'c, P> {
     pub(super) sure: f64,
     /// The share of successes that is likely.
     pub(super) mean: f64,
+    /// Whether that is against the usual share and not the company's own.
+    pub(super) is_rough: bool,
 }
 
 impl Standing {
@@ -94,6 +99,15 @@ impl Standing {
         self.said.iter().any(|said| said.word != Word::Unheard)
     }
 
+    /// 目安: what of the words was measured against the usual share, because the company is too small to have its own.
+    pub fn rough(&self) -> Vec<&Dimension> {
+        let told = |said: &&Said| {
+            let is_word = matches!(said.word, Word::Strong | Word::Growing) || self.best_of_own() == Some(&said.about);
+            said.rough && is_word
+        };
+        self.said.iter().filter(told).map(|said| &said.about).collect()
+    }
+
     fn before(&self, dimension: &Dimension) -> Option<&Said> {
         self.said.iter().find(|said| said.about == *dimension)
     }
@@ -114,13 +128,22 @@ impl Standing {
         for (at, heard) in heard.iter().enumerate() {
             let (word, about) = (word_of(at), heard.dimension.clone());
             said.push(match self.before(heard.dimension) {
-                Some(before) if before.word == word => before.clone(),
-                _ => Said { about, word, changed: monday, sure: thousandths(heard.sure) },
+                Some(before) if before.word == word => {
+                    let rough = if self.may_change(heard) { heard.is_rough } else { before.rough };
+                    Said { rough, ..before.clone() }
+                }
+                _ => Said { about, word, changed: monday, sure: thousandths(heard.sure), rough: heard.is_rough },
             });
         }
         for before in self.said.iter().filter(|said| !heard.iter().any(|heard| *heard.dimension == said.about)) {
             if before.word != Word::Unheard {
-                said.push(Said { word: Word::Unheard, changed: monday, sure: 0, about: before.about.clone() });
+                said.push(Said {
+                    word: Word::Unheard,
+                    changed: monday,
+                    sure: 0,
+                    rough: false,
+                    about: before.about.clone(),
+                });
             } else if before.changed >= first {
                 said.push(before.clone());
             }
