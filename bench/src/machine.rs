@@ -26,9 +26,16 @@ pub(crate) fn pin_self() -> bool {
     if !std::thread::available_parallelism().is_ok_and(|cores| cores.get() > GENERATOR_CORE) {
         return false;
     }
-    let own = std::process::id().to_string();
-    let core = GENERATOR_CORE.to_string();
-    let taskset = Command::new("taskset").args(["-a", "-p", "-c", &core, &own]).output();
+    pin(std::process::id(), GENERATOR_CORE)
+}
+
+/// Moves a process of somebody else to the server's core, with whatever it starts from now on; false if that cannot be.
+pub(crate) fn pin_to_server_core(pid: u32) -> bool {
+    pin(pid, SERVER_CORE)
+}
+
+fn pin(pid: u32, core: usize) -> bool {
+    let taskset = Command::new("taskset").args(["-a", "-p", "-c", &core.to_string(), &pid.to_string()]).output();
     taskset.is_ok_and(|output| output.status.success())
 }
 

@@ -79,6 +79,14 @@ impl Postgres {
         Ok(format!("postgres://{SUPERUSER}@localhost/{name}?host={}", self.folder.path().display()))
     }
 
+    /// The process that all of its others come from.
+    ///
+    /// # Panics
+    /// If somebody panicked while it was asked for its state.
+    pub fn pid(&self) -> u32 {
+        self.process.lock().expect("nobody panics while holding the child").id()
+    }
+
     async fn start(binaries: PathBuf) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("taiwa-pg-").tempdir()?;
         let user = unprivileged_user()?;

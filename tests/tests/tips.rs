@@ -91,7 +91,7 @@ async fn a_tip_goes_from_one_manager_to_the_others_and_to_nobody_else(world: Wor
     assert_eq!(texts(&elsewhere, &[]).await, [""; 0]);
     for person in ["tanaka", "kudo"] {
         let nobody = signed_in(&world, person).await;
-        for route in ["/v1/tips", "/v1/tips/shelf", "/v1/tips?q=%E5%BE%85"] {
+        for route in ["/v1/tips", "/v1/tips/shelf", "/v1/tips?q=%E5%BE%85", "/v1/tips?scope=everything"] {
             let answer = nobody.get(route).await.unwrap();
             assert_eq!(
                 (answer.status, answer.problem_code().as_str()),

@@ -8,7 +8,7 @@ mod signing;
 use std::{
     fmt::Write,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -22,7 +22,8 @@ use taiwa_shared::{
     time::Timestamp,
 };
 use taiwa_tests::{
-    process::{binary, database_in, free_address, run_server_command},
+    postgres::Postgres,
+    process::{binary, free_address, keep_records_at, records_of, run_server_command},
     world::invitation_in,
 };
 use tempfile::TempDir;
@@ -70,6 +71,17 @@ pub(crate) struct Team {
     pub(crate) pair: PairId,
     /// The member, who writes.
     pub(crate) member: UserId,
+}
+
+/// A manager who asks the server.
+#[derive(Debug)]
+pub(crate) struct Manager {
+    /// Of which company.
+    pub(crate) organisation: OrganisationId,
+    /// Who.
+    pub(crate) user: UserId,
+    /// An access token.
+    pub(crate) token: String,
 }
 
 /// Somebody at a memo, signed in on a device.
@@ -120,7 +132,20 @@ impl House {
     /// # Errors
     /// If the import is refused or the server does not start.
     pub(crate) async fn open(size: Size, pinned: bool) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("taiwa-bench-").tempdir()?;
+        Self::open_in(folder()?, size, pinned).await
+    }
+
+    /// [`House::open`] with its records in PostgreSQL.
+    ///
+    /// # Errors
+    /// Likewise, or if no database can be made there.
+    pub(crate) async fn open_on(postgres: &Postgres, size: Size, pinned: bool) -> Result<Self> {
+        let folder = folder()?;
+        keep_records_at(folder.path(), &postgres.database()?)?;
+        Self::open_in(folder, size, pinned).await
+    }
+
+    async fn open_in(folder: TempDir, size: Size, pinned: bool) -> Result<Self> {
         let mut pairs = Vec::with_capacity(size.pairs);
         for organisation in 0..size.pairs.div_ceil(PAIRS_PER_ORGANISATION) {
             let count = (size.pairs - pairs.len()).min(PAIRS_PER_ORGANISATION);
@@ -128,7 +153,7 @@ impl House {
         }
         let address = free_address()?;
         let server = start(folder.path(), address, pinned).await?;
-        let signing = Signing::open(&database_in(folder.path()).with_extension("token-key.pem"))?;
+        let signing = Signing::open(&token_key_in(folder.path()))?;
         Ok(Self { folder, pairs, size, pinned, address, signing, server: Some(server) })
     }
 
@@ -194,6 +219,25 @@ impl House {
         Ok(Team { pair: at.pair.id, member: at.pair.member })
     }
 
+    /// A pair's manager, signed in.
+    ///
+    /// # Errors
+    /// If the company is smaller, or nobody of the pair signed in.
+    pub(crate) fn manager(&self, pair: usize) -> Result<Manager> {
+        let at = self.pairs.get(pair).context("a pair of the company")?;
+        let [_, device] = *at.devices.first().context("a sign-in of the pair")?;
+        let token = self.signing.token(at.organisation, at.pair.manager, device)?;
+        Ok(Manager { organisation: at.organisation, user: at.pair.manager, token })
+    }
+
+    /// The database, beside the server.
+    ///
+    /// # Errors
+    /// If it does not open.
+    pub(crate) async fn store(&self) -> Result<Store> {
+        Ok(Store::open(&records_of(self.folder.path()), now()).await?)
+    }
+
     /// An invitation of the first manager, which signs a phone in.
     ///
     /// # Errors
@@ -211,6 +255,15 @@ impl House {
     }
 }
 
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("taiwa-bench-").tempdir()?)
+}
+
+/// The server's key, wherever its records are.
+fn token_key_in(folder: &Path) -> PathBuf {
+    folder.join("token-key.pem")
+}
+
 async fn start(folder: &Path, address: SocketAddr, pinned: bool) -> Result<Served> {
     let mut command = machine::on_server_core(binary("taiwa-server"), pinned);
     for (name, _) in std::env::vars_os() {
@@ -222,7 +275,8 @@ async fn start(folder: &Path, address: SocketAddr, pinned: bool) -> Result<Serve
         .arg("serve")
         .current_dir(folder)
         .env("TAIWA_LISTEN", address.to_string())
-        .env("TAIWA_DATABASE", database_in(folder));
+        .env("TAIWA_DATABASE", records_of(folder))
+        .env("TAIWA_TOKEN_KEY", token_key_in(folder));
     Served::start(command, address, &folder.join("server.log")).await
 }
 
@@ -246,8 +300,7 @@ async fn found(folder: &Path, number: usize, count: usize, size: Size) -> Result
     let file = file.to_str().context("temporary folders have plain names")?;
     run_server_command(folder, &["import", "--organisation", &slug, "--name", &slug, file]).await?;
 
-    let url = database_in(folder).to_string_lossy().into_owned();
-    let store = Store::open(&url, now()).await?;
+    let store = Store::open(&records_of(folder), now()).await?;
     let organisation = store.organisation_by_slug(&slug).await?.context("the organisation was imported")?.id;
     let now = now();
     let mut tx = store.begin().await?;
@@ -281,7 +334,7 @@ async fn found(folder: &Path, number: usize, count: usize, size: Size) -> Result
 }
 
 /// The time.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -2,7 +2,8 @@
 //!
 //! Map: [`coedit`] pairs that type at the same time; [`memos`] long ones and short ones; [`fanin`] many at one memo;
 //! [`idle`] connections that come, wait and go; [`storm`] all of them at once; [`offline`] what was written without a network, and
-//! memos after a start; [`phone`] the phone core; [`crash`] kill -9; [`guard`] what checking costs. Each row starts servers of its own.
+//! memos after a start; [`phone`] the phone core; [`crash`] kill -9; [`guard`] what checking costs; [`tips`] what
+//! managers read and search. Each row starts servers of its own.
 
 mod coedit;
 mod crash;
@@ -13,6 +14,7 @@ mod memos;
 mod offline;
 pub(crate) mod phone;
 mod storm;
+mod tips;
 
 use std::time::Instant;
 
@@ -33,7 +35,7 @@ pub(crate) struct Bench {
 }
 
 /// Names on the command line, with what they measure.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 12] = [
     ("co-edit", "pairs sustained at 2 edits/s per client"),
     ("idle", "what a connection costs when it comes, waits and has gone"),
     ("memos", "edits sustained in memos of 80 and of 25,000 characters"),
@@ -45,6 +47,7 @@ const NAMES: [(&str, &str); 11] = [
     ("phone", "brief, edit, search and memory of the phone core"),
     ("crash", "edits lost at kill -9 on the last acknowledgement"),
     ("guard", "the part of checking in an edit's cost"),
+    ("tips", "pages and searches of managers' tips, on both databases"),
 ];
 
 /// Refuses a name that is none.
@@ -87,6 +90,7 @@ impl Bench {
                 "phone" => phone::measure(self).await,
                 "crash" => crash::measure(self).await,
                 "guard" => guard::measure(self).await,
+                "tips" => tips::measure(self).await,
                 other => unreachable!("{other} is in the list of names"),
             };
             rows.extend(made.unwrap_or_else(|error| {

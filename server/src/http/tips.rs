@@ -55,6 +55,18 @@ pub(super) async fn page(
     person: SignedIn,
     query: Result<Query<TipsQuery>, QueryRejection>,
 ) -> Result<Json<TipsPage>, HttpError> {
+    let (wanted, cursor, limit) = match asked(query) {
+        Ok(asked) => asked,
+        Err(invalid) => {
+            // Whoever manages nobody learns nothing of the parameters either.
+            feed::admit(&app.store, &person.principal()).await?;
+            return Err(invalid);
+        }
+    };
+    Ok(Json(feed::page(&app.store, &person.principal(), &wanted, cursor.as_deref(), limit).await?))
+}
+
+fn asked(query: Result<Query<TipsQuery>, QueryRejection>) -> Result<(Wanted, Option<String>, usize), HttpError> {
     let Query(query) = query.map_err(|error| invalid(error.body_text()))?;
     let wanted = Wanted {
         scope: query.scope.unwrap_or(TipScope::Company),
@@ -66,8 +78,7 @@ pub(super) async fn page(
             None => None,
         },
     };
-    let limit = query.limit.unwrap_or(TIPS_PER_PAGE).clamp(1, MAX_TIPS_PER_PAGE);
-    Ok(Json(feed::page(&app.store, &person.principal(), &wanted, query.cursor.as_deref(), limit).await?))
+    Ok((wanted, query.cursor, query.limit.unwrap_or(TIPS_PER_PAGE).clamp(1, MAX_TIPS_PER_PAGE)))
 }
 
 /// Gives a manager's phone what it keeps to read without a network.

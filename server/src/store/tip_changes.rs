@@ -43,7 +43,7 @@ statements! {
     SET_OFFERED = "update tip set offered = $3, outside = $4 where organisation = $1 and id = $2";
     EXCHANGES = "select outside_tips from organisation where id = $1";
     SET_EXCHANGES = "update organisation set outside_tips = $2 where id = $1";
-    OFFERED_BY = "select id from tip where organisation = $1 and outside is not null";
+    OFFERED_BY = "select id from tip where organisation = $1 and offered in ('waiting', 'yes')";
     WHERE_IS = "select organisation from tip where id = $1";
     ONE_TO_REVIEW = "select id, text, topic, response, offered, reports from tip
         where organisation = $1 and id = $2";
@@ -290,11 +290,11 @@ impl Tx {
         Ok(())
     }
 
-    /// A company's tips that have a copy outside.
+    /// A company's tips that have a copy outside, or wait for a reviewer.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.
-    pub async fn tips_outside(&mut self, organisation: OrganisationId) -> Result<Vec<TipId>, StoreError> {
+    pub async fn offered_tips(&mut self, organisation: OrganisationId) -> Result<Vec<TipId>, StoreError> {
         let organisation = organisation.as_uuid();
         let ids: Vec<Uuid> = on!(tx self, |c| sqlx::query_scalar(OFFERED_BY).bind(organisation).fetch_all(c).await)?;
         Ok(ids.into_iter().map(TipId::from_uuid).collect())

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::{
     Db, Store, StoreError, Tx, TxInner, in_time,
-    tips::{After, Reader, SeenRow, joins, seen},
+    tips::{After, Reader, SeenRow, from_others, joins, seen},
 };
 use taiwa_shared::ids::OrganisationId;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ const POSTGRES_COUNT: &str = "select count(*) from (select 1 from tip_search whe
 macro_rules! compared {
     () => {
         r"t.folded like $8 escape '\' and t.folded like $9 escape '\' and t.folded like $10 escape '\'
-            and ($11 = '' or t.topic = $11) and ($12 = '' or t.category = $12) and ($13 = '' or t.response = $13)"
+            and ($11 = '' or t.topic = $11) and ($12 = '' or t.category = $12) and ($13 = '' or t.response = $13) and "
     };
 }
 const SQLITE_FOUND: &str = seen!(
@@ -40,6 +40,7 @@ const SQLITE_FOUND: &str = seen!(
     joins!(),
     "where t.organisation = $1 and (t.score, t.number) < ($4, $5) and ",
     compared!(),
+    from_others!(),
     " order by t.score desc, t.number desc limit $6"
 );
 const POSTGRES_FOUND: &str = seen!(
@@ -47,6 +48,7 @@ const POSTGRES_FOUND: &str = seen!(
     joins!(),
     "where t.organisation = $1 and (t.score, t.number) < ($4, $5) and ",
     compared!(),
+    from_others!(),
     " order by t.score desc, t.number desc limit $6"
 );
 const MET: &str = seen!(
@@ -55,6 +57,7 @@ const MET: &str = seen!(
     joins!(),
     "where ",
     compared!(),
+    from_others!(),
     " order by t.score desc, t.number desc limit $6"
 );
 const END_OF_STRETCH: &str = "select score, number from tip where organisation = $1 and (score, number) < ($2, $3)

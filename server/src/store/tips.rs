@@ -29,6 +29,13 @@ macro_rules! joins {
         left join tip_helped h on h.tip = t.id and h.organisation = $2 and h.person = $3 "
     };
 }
+/// Not the copy outside of a tip of the reader's own company, who reads the tip itself.
+macro_rules! from_others {
+    () => {
+        " (t.author is not null
+            or not exists (select 1 from tip source where source.outside = t.id and source.organisation = $2)) "
+    };
+}
 macro_rules! feed {
     ($filter:literal) => {
         seen!(
@@ -36,10 +43,13 @@ macro_rules! feed {
             joins!(),
             "where t.organisation = $1 ",
             $filter,
+            " and ",
+            from_others!(),
             " and (t.score, t.number) < ($4, $5) order by t.score desc, t.number desc limit $6"
         )
     };
 }
+pub(super) use from_others;
 pub(super) use joins;
 pub(super) use seen;
 

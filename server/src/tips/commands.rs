@@ -93,8 +93,14 @@ async fn place_of(
     if let Some(standing) = tx.tip(organisation, tip).await? {
         return Ok(Some((organisation, standing.author == Some(user.as_uuid()))));
     }
-    let is_outside = tx.exchanges_tips(organisation).await? && tx.tip(OUTSIDE, tip).await?.is_some();
-    Ok(is_outside.then_some((OUTSIDE, false)))
+    if !tx.exchanges_tips(organisation).await? || tx.tip(OUTSIDE, tip).await?.is_none() {
+        return Ok(None);
+    }
+    let source = match tx.source_of_tip(tip).await? {
+        Some((company, source)) if company == organisation => tx.tip(company, source).await?,
+        _ => None,
+    };
+    Ok(Some((OUTSIDE, source.is_some_and(|source| source.author == Some(user.as_uuid())))))
 }
 
 /// Writes what was decided.

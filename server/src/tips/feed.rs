@@ -17,7 +17,7 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::grams;
+use super::{day_of, grams};
 use crate::{
     records::access::Principal,
     store::{
@@ -39,8 +39,6 @@ const TOP_OUTSIDE: i64 = 20;
 const BEST: i64 = 2;
 /// Own tips on the shelf.
 const OWN: i64 = 200;
-/// What "written" is rounded to: a time of day would say more than people mean to.
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Tips that could not be given.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +229,10 @@ pub async fn shelf(store: &Store, principal: &Principal) -> Result<TipShelf, Fee
 }
 
 /// Whether the company exchanges tips with others; managers only.
-async fn admit(store: &Store, principal: &Principal) -> Result<bool, FeedError> {
+///
+/// # Errors
+/// [`FeedError`].
+pub async fn admit(store: &Store, principal: &Principal) -> Result<bool, FeedError> {
     let mut reading = store.begin_reading().await?;
     if !reading.manages(principal.organisation, principal.user).await? {
         return Err(FeedError::Absent);
@@ -262,7 +263,7 @@ fn tip_of(row: SeenRow, reader: Reader, scope: TipScope) -> Option<Tip> {
         response: row.response.try_into().ok()?,
         byline: byline.filter(|_| is_signed),
         scope,
-        written: Timestamp::from_millis(row.made - row.made.rem_euclid(DAY_MILLIS)),
+        written: day_of(Timestamp::from_millis(row.made)),
         helped: u32::try_from(row.helped).ok().filter(|helped| *helped >= FEWEST_HELPED),
         helped_me: row.helped_me.is_some(),
         mine: is_mine.then(|| offered(&row.offered)),

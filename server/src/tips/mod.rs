@@ -10,7 +10,15 @@ pub mod grams;
 pub mod review;
 pub mod score;
 
+use taiwa_shared::time::{Timestamp, Zone};
+
 use crate::store::Store;
+
+/// The beginning of the day in Japan, where people write: a time of day would say more than they mean to.
+fn day_of(moment: Timestamp) -> Timestamp {
+    let zone = Zone::tokyo();
+    zone.at(moment.in_zone(&zone).date().at(0, 0, 0, 0))
+}
 
 /// Indexes what the search lacks, as after a restore: a backup holds no index. A server without a database that can be
 /// read says so elsewhere.

@@ -9,7 +9,7 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::grams;
+use super::{day_of, grams};
 use crate::{
     entropy::random,
     store::{
@@ -18,9 +18,6 @@ use crate::{
         tips::{OUTSIDE, ReviewRow},
     },
 };
-
-/// What a copy's time is rounded to, so that it does not tell which tip it is a copy of.
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What a reviewer decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +98,6 @@ async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestam
     if row.offered != "waiting" || !tx.exchanges_tips(place).await? {
         return Ok(false);
     }
-    let made = Timestamp::from_millis(now.as_millis() - now.as_millis().rem_euclid(DAY_MILLIS));
     // Of chance alone: a version 7 would say when, and be an id that a phone may give to a tip of its own.
     let copy = TipId::from_uuid(uuid::Builder::from_random_bytes(random()).into_uuid());
     let folded = search::fold(&row.text);
@@ -115,7 +111,8 @@ async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestam
         topic: &row.topic,
         category: topic.category(),
         response: &row.response,
-        made,
+        // The day alone, so that it does not tell which tip it is a copy of.
+        made: day_of(now),
         offered: "yes",
         grams: &grams::of_text(OUTSIDE, &folded),
     };
@@ -144,7 +141,8 @@ async fn take_down(tx: &mut Tx, place: OrganisationId, tip: TipId) -> Result<(),
     tx.remove_tip(place, tip).await
 }
 
-/// Lets a company exchange tips with others, or ends it: then its copies outside go at once.
+/// Lets a company exchange tips with others, or ends it: then its copies outside go at once, and what waits for a reviewer
+/// waits no longer. How many copies went.
 ///
 /// # Errors
 /// [`StoreError`] if a statement failed; nothing was changed.
@@ -152,13 +150,15 @@ pub async fn let_exchange(store: &Store, organisation: OrganisationId, yes: bool
     let mut tx = store.begin().await?;
     tx.next_rev(organisation).await?;
     tx.let_exchange_tips(organisation, yes).await?;
-    let gone = if yes { Vec::new() } else { tx.tips_outside(organisation).await? };
-    for tip in &gone {
-        if let Some(copy) = tx.tip(organisation, *tip).await?.and_then(|standing| standing.outside) {
+    let offered = if yes { Vec::new() } else { tx.offered_tips(organisation).await? };
+    let mut gone = 0;
+    for tip in offered {
+        if let Some(copy) = tx.tip(organisation, tip).await?.and_then(|standing| standing.outside) {
             tx.remove_tip(OUTSIDE, TipId::from_uuid(copy)).await?;
+            gone += 1;
         }
-        tx.set_offered(organisation, *tip, "no", None).await?;
+        tx.set_offered(organisation, tip, "no", None).await?;
     }
     tx.commit().await?;
-    Ok(gone.len())
+    Ok(gone)
 }

@@ -13,6 +13,7 @@ use taiwa_server::{
 use taiwa_shared::{
     domain::{
         command::Action,
+        search::Query,
         tip::{Byline, NewTip},
     },
     ids::TipId,
@@ -20,10 +21,11 @@ use taiwa_shared::{
         commands::{Outcome, RejectionReason},
         tips::{Offered, Tip, TipScope, TipsPage},
     },
+    time::Zone,
 };
 
 use super::{
-    fixture::{DAY, Fixture},
+    fixture::Fixture,
     orders::{nth, on_device, rejected, send, send_one},
 };
 
@@ -189,7 +191,7 @@ async fn a_tip_that_was_withdrawn_is_gone_everywhere(fixture: Fixture) {
     assert_eq!(world.feed(&world.elsewhere, TipScope::Outside).await, []);
     let shelf = feed::shelf(&world.fixture.store, author).await.unwrap();
     assert!(shelf.tips.is_empty() && shelf.own.is_empty());
-    let query = Some(taiwa_shared::domain::search::Query::parse("取り下げ").unwrap());
+    let query = Some(Query::parse("取り下げ").unwrap());
     let found = world.page(author, &Wanted { query, ..all(TipScope::Company) }, None, 10).await;
     assert_eq!(found, TipsPage { tips: vec![], next: None });
     assert_eq!(world.ask(author, Action::WithdrawTip { tip: id }).await, rejected(RejectionReason::TipGone));
@@ -342,7 +344,17 @@ async fn other_companies_read_what_was_offered_and_passed_and_nothing_of_whose_i
     let [copy] = &outside[..] else { panic!("{outside:?}") };
     assert_eq!((copy.text.as_str(), copy.byline.as_deref(), copy.mine), ("外にも出す", None, None));
     assert_ne!(copy.id, passed, "nothing leads back");
-    assert_eq!(copy.written.as_millis() % i64::try_from(DAY.as_millis()).unwrap(), 0);
+    let midnight = Zone::tokyo().at(now.in_zone(&Zone::tokyo()).date().at(0, 0, 0, 0));
+    assert_eq!(copy.written, midnight, "the day in Japan and no more");
+    assert_eq!(world.feed(author, TipScope::Company).await[0].written, midnight);
+    let search = Wanted { query: Some(Query::parse("外").unwrap()), ..all(TipScope::Outside) };
+    assert_eq!(texts(&world.page(&world.elsewhere, &search, None, 10).await.tips), ["外にも出す"]);
+    for who in &world.managers[..2] {
+        assert_eq!(world.feed(who, TipScope::Outside).await, [], "who reads the tip itself reads no copy");
+        assert_eq!(world.page(who, &search, None, 10).await.tips, []);
+    }
+    let praise = world.ask(author, Action::TipHelped { tip: copy.id, helped: true }).await;
+    assert_eq!(praise, rejected(RejectionReason::TipGone), "one's own tip, by its copy");
     let own = feed::shelf(store, author).await.unwrap().own;
     let states: BTreeSet<_> = own.iter().map(|tip| (tip.text.as_str(), format!("{:?}", tip.mine.unwrap()))).collect();
     let expected =
@@ -363,18 +375,25 @@ async fn a_company_that_takes_no_part_reads_nothing_and_gives_nothing(fixture: F
     let author = &world.managers[0];
     let organisation = world.fixture.organisation("a").await;
     let_exchange(store, organisation, true).await.unwrap();
+    let other = world.fixture.organisation("b").await;
     let id = world.write(author, NewTip { outside: true, ..tip(1, "出ていた") }).await;
     decide(store, id, Verdict::Pass, world.fixture.now()).await.unwrap();
-    assert_eq!(world.feed(author, TipScope::Outside).await.len(), 1);
+    let_exchange(store, other, true).await.unwrap();
+    let copy = world.feed(&world.elsewhere, TipScope::Outside).await[0].id;
+    let_exchange(store, other, false).await.unwrap();
     assert_eq!(world.feed(&world.elsewhere, TipScope::Outside).await, []);
-    let copy = world.feed(author, TipScope::Outside).await[0].id;
     let helped = world.ask(&world.elsewhere, Action::TipHelped { tip: copy, helped: true }).await;
     assert_eq!(helped, rejected(RejectionReason::TipGone));
 
-    let_exchange(store, world.fixture.organisation("b").await, true).await.unwrap();
+    let_exchange(store, other, true).await.unwrap();
+    world.write(author, NewTip { outside: true, ..tip(2, "待っていた") }).await;
+    assert_eq!(store.tips_to_review(10).await.unwrap().len(), 1);
     assert_eq!(let_exchange(store, organisation, false).await.unwrap(), 1);
+    assert_eq!(store.tips_to_review(10).await.unwrap().len(), 0, "nobody decides on what is not offered any more");
+    let own = feed::shelf(store, author).await.unwrap().own;
+    assert!(own.iter().all(|tip| tip.mine == Some(Offered::No)), "{own:?}");
     assert_eq!(world.feed(&world.elsewhere, TipScope::Outside).await, [], "what was given is gone");
-    assert_eq!(texts(&world.feed(author, TipScope::Company).await), ["出ていた"]);
+    assert_eq!(texts(&world.feed(author, TipScope::Company).await), ["待っていた", "出ていた"]);
 }
 
 async fn what_was_reported_is_looked_at_and_taken_down(fixture: Fixture) {
