@@ -1,10 +1,11 @@
 -- Tips of managers. The organisation of a tip that is offered to other companies is the nil id: it belongs to none, and
--- names neither company nor author. `outside` is the id of that copy. `number` stands for the tip in the search index.
+-- names neither company nor author. `outside` is the id of that copy. `rank` is where it stands in the order of tips, the
+-- lowest first, and what the search index calls it.
 
 create table tip (
     organisation blob not null,
     id blob not null,
-    number integer not null unique,
+    rank integer not null unique,
     author blob,
     signs text not null check (signs in ('none', 'line', 'name')),
     byline text,
@@ -15,7 +16,6 @@ create table tip (
     response text not null,
     made integer not null,
     helped integer not null,
-    score integer not null,
     offered text not null check (offered in ('no', 'waiting', 'yes', 'declined')),
     outside blob,
     reports integer not null,
@@ -23,12 +23,12 @@ create table tip (
 ) strict;
 create index tip_id on tip (id);
 create index tip_outside on tip (outside) where outside is not null;
-create index tip_order on tip (organisation, score, number);
-create index tip_topic on tip (organisation, topic, score, number);
-create index tip_category on tip (organisation, category, score, number);
-create index tip_response on tip (organisation, response, score, number);
-create index tip_response_topic on tip (organisation, response, topic, score, number);
-create index tip_response_category on tip (organisation, response, category, score, number);
+create unique index tip_order on tip (organisation, rank);
+create index tip_topic on tip (organisation, topic, rank);
+create index tip_category on tip (organisation, category, rank);
+create index tip_response on tip (organisation, response, rank);
+create index tip_response_topic on tip (organisation, response, topic, rank);
+create index tip_response_category on tip (organisation, response, category, rank);
 create index tip_author on tip (organisation, author);
 create index tip_waiting on tip (offered) where offered = 'waiting';
 create index tip_with_reports on tip (reports) where reports > 0;
@@ -45,11 +45,6 @@ create table tip_reported (
     tip blob not null,
     person blob not null,
     primary key (tip, organisation, person)
-) strict;
-
-create table tip_number (
-    one integer not null primary key check (one = 1),
-    last integer not null
 ) strict;
 
 -- Whether an organisation exchanges tips with others.

@@ -11,18 +11,18 @@ use uuid::Uuid;
 
 use super::{
     StoreError, Tx,
-    tips::{OUTSIDE, ReviewRow},
+    tips::{Labels, OUTSIDE, Rank, ReviewRow, Score},
 };
 
 statements! {
     MANAGES = "select count(*) from pair where organisation = $1 and manager = $2 and closed is null";
-    NEXT_NUMBER = "insert into tip_number (one, last) values (1, 1)
-        on conflict (one) do update set last = tip_number.last + 1 returning last";
-    ADD = "insert into tip (organisation, id, number, author, signs, byline, text, folded, topic, category, response,
-            made, helped, score, offered, outside, reports)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $12, $13, null, 0)
+    FOREMOST = "select min(rank) from tip where rank between $1 and $2";
+    IS_TAKEN = "select count(*) from tip where rank = $1";
+    ADD = "insert into tip (organisation, id, rank, author, signs, byline, text, folded, topic, category, response,
+            made, helped, offered, outside, reports)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, null, 0)
         on conflict (organisation, id) do nothing";
-    STANDING = "select number, author, outside from tip where organisation = $1 and id = $2";
+    STANDING = "select rank, author, outside from tip where organisation = $1 and id = $2";
     REMOVE = "delete from tip where organisation = $1 and id = $2";
     REMOVE_HELPED = "delete from tip_helped where organisation = $1 and tip = $2";
     REMOVE_REPORTED = "delete from tip_reported where organisation = $1 and tip = $2";
@@ -33,8 +33,9 @@ statements! {
         on conflict (tip, organisation, person) do nothing";
     TAKE_HELPED_BACK = "delete from tip_helped where organisation = $1 and tip = $2 and person = $3";
     /// Holds the row: people of two companies can find a copy outside helpful at once.
-    COUNT_HELPED = "update tip set helped = helped + $3 where organisation = $1 and id = $2 returning helped, made";
-    SET_SCORE = "update tip set score = $3 where organisation = $1 and id = $2";
+    COUNT_HELPED = "update tip set helped = helped + $3 where organisation = $1 and id = $2
+        returning rank, helped, made, folded, topic, category, response";
+    SET_RANK = "update tip set rank = $3 where organisation = $1 and id = $2";
     ADD_REPORTED = "insert into tip_reported (organisation, tip, person) values ($1, $2, $3)
         on conflict (tip, organisation, person) do nothing";
     COUNT_REPORT = "update tip set reports = reports + 1 where organisation = $1 and id = $2";
@@ -64,14 +65,12 @@ pub struct NewRow<'a> {
     pub text: &'a str,
     /// Folded by `search::fold`.
     pub folded: &'a str,
-    /// A topic, or `category.*`.
-    pub topic: &'a str,
-    /// The category of either.
-    pub category: &'a str,
-    /// The response.
-    pub response: &'a str,
-    /// When it was taken; its first score.
+    /// What it is for.
+    pub labels: Labels<'a>,
+    /// When it was taken.
     pub made: Timestamp,
+    /// What decides about its rank.
+    pub score: Score,
     /// `no` or `waiting`.
     pub offered: &'a str,
     /// For the search index.
@@ -81,9 +80,21 @@ pub struct NewRow<'a> {
 /// What a command needs to know of a tip.
 #[derive(Debug, Clone, FromRow)]
 pub struct StandingRow {
-    pub(crate) number: i64,
+    pub(crate) rank: Rank,
     pub(crate) author: Option<Uuid>,
     pub(crate) outside: Option<Uuid>,
+}
+
+/// A tip that helped one more, or one less.
+#[derive(Debug, Clone, FromRow)]
+pub struct HelpedRow {
+    pub(crate) rank: Rank,
+    pub(crate) helped: i64,
+    pub(crate) made: i64,
+    pub(crate) folded: String,
+    pub(crate) topic: String,
+    pub(crate) category: String,
+    pub(crate) response: String,
 }
 
 impl Tx {
@@ -103,25 +114,42 @@ impl Tx {
     /// # Errors
     /// [`StoreError`] if a statement failed.
     pub async fn add_tip(&mut self, place: OrganisationId, row: &NewRow<'_>) -> Result<(), StoreError> {
-        let number: i64 = on!(tx self, |c| sqlx::query_scalar(NEXT_NUMBER).fetch_one(c).await)?;
+        let free = self.free_rank(row.score).await?;
         let added = on!(tx self, |c| sqlx::query(ADD)
             .bind(place.as_uuid())
             .bind(row.id.as_uuid())
-            .bind(number)
+            .bind(free)
             .bind(row.author.map(|author| author.as_uuid()))
             .bind(row.signs)
             .bind(row.byline)
             .bind(row.text)
             .bind(row.folded)
-            .bind(row.topic)
-            .bind(row.category)
-            .bind(row.response)
+            .bind(row.labels.topic)
+            .bind(row.labels.category)
+            .bind(row.labels.response)
             .bind(row.made.as_millis())
             .bind(row.offered)
             .execute(c)
             .await
             .map(|done| done.rows_affected()))?;
-        if added > 0 { self.index_tip(number, row.grams).await } else { Ok(()) }
+        if added > 0 { self.index_tip(place, free, row.grams).await } else { Ok(()) }
+    }
+
+    /// The rank of a tip that gets this score now: before the others of the same score.
+    async fn free_rank(&mut self, score: Score) -> Result<Rank, StoreError> {
+        let (first, last) = score.ranks();
+        let foremost: Option<i64> =
+            on!(tx self, |c| sqlx::query_scalar(FOREMOST).bind(first).bind(last).fetch_one(c).await)?;
+        let mut rank = foremost.map_or(last, |foremost| foremost - 1);
+        // As many of one score as nobody writes: then between those of the next.
+        while rank < first {
+            let taken: i64 = on!(tx self, |c| sqlx::query_scalar(IS_TAKEN).bind(rank).fetch_one(c).await)?;
+            if taken == 0 {
+                break;
+            }
+            rank -= 1;
+        }
+        Ok(Rank(rank))
     }
 
     /// What a command needs to know of a tip; none if there is none.
@@ -139,7 +167,7 @@ impl Tx {
     /// [`StoreError`] if a statement failed.
     pub async fn remove_tip(&mut self, place: OrganisationId, tip: TipId) -> Result<(), StoreError> {
         let Some(standing) = self.tip(place, tip).await? else { return Ok(()) };
-        self.unindex_tip(standing.number).await?;
+        self.unindex_tip(place, standing.rank).await?;
         let (place, tip) = (place.as_uuid(), tip.as_uuid());
         if place == OUTSIDE.as_uuid() {
             for sql in [REMOVE_HELPED_OUTSIDE, REMOVE_REPORTED_OUTSIDE] {
@@ -216,8 +244,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds to how many a tip has helped, and holds it until the end of the transaction: how many it has helped now, and
-    /// when it was made. None if there is none.
+    /// Adds to how many a tip has helped, and holds it until the end of the transaction. None if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.
@@ -226,25 +253,33 @@ impl Tx {
         place: OrganisationId,
         tip: TipId,
         more: i64,
-    ) -> Result<Option<(i64, Timestamp)>, StoreError> {
+    ) -> Result<Option<HelpedRow>, StoreError> {
         let (place, tip) = (place.as_uuid(), tip.as_uuid());
-        let counted: Option<(i64, i64)> = on!(tx self, |c| sqlx::query_as(COUNT_HELPED)
+        Ok(on!(tx self, |c| sqlx::query_as(COUNT_HELPED)
             .bind(place)
             .bind(tip)
             .bind(more)
             .fetch_optional(c)
-            .await)?;
-        Ok(counted.map(|(helped, made)| (helped, Timestamp::from_millis(made))))
+            .await)?)
     }
 
-    /// Writes the score of a tip.
+    /// Moves a tip to the rank that its new score gives it; `grams` are its tokens.
     ///
     /// # Errors
-    /// [`StoreError`] if the statement failed.
-    pub async fn set_score(&mut self, place: OrganisationId, tip: TipId, score: i64) -> Result<(), StoreError> {
-        let (place, tip) = (place.as_uuid(), tip.as_uuid());
-        on!(tx self, |c| sqlx::query(SET_SCORE).bind(place).bind(tip).bind(score).execute(c).await.map(drop))?;
-        Ok(())
+    /// [`StoreError`] if a statement failed.
+    pub async fn move_tip(
+        &mut self,
+        organisation: OrganisationId,
+        tip: TipId,
+        from: Rank,
+        score: Score,
+        grams: &[String],
+    ) -> Result<(), StoreError> {
+        let to = self.free_rank(score).await?;
+        let (place, id) = (organisation.as_uuid(), tip.as_uuid());
+        on!(tx self, |c| sqlx::query(SET_RANK).bind(place).bind(id).bind(to).execute(c).await.map(drop))?;
+        self.unindex_tip(organisation, from).await?;
+        self.index_tip(organisation, to, grams).await
     }
 
     /// Writes how far a tip has come outside, and the id of its copy there.

@@ -1,69 +1,75 @@
 //! The search index of tips: the one place where the engines have a text of their own each, FTS5 and GIN.
 //!
-//! It only narrows down: whatever it finds is compared with the folded text again. A word that many tips hold is not
-//! looked up but met on the way through the tips in the order of their score, a bounded stretch at a time, so that no
-//! search costs more than the others by much.
+//! It only narrows down: its candidates are compared with the folded text, the best first, until the page is full. FTS5
+//! names them in the order of their ranks, as many as are wanted. GIN names all of them in no order; so PostgreSQL first
+//! walks along the best tips, where a word that many have is met soon, and takes the index for words that few have. What one
+//! search looks at is bounded: a page may be short, and the next goes on from where it ended.
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+use sqlx::FromRow;
 
 use super::{
     Db, Store, StoreError, Tx, TxInner, in_time,
-    tips::{After, Reader, SeenRow, from_others, joins, seen},
+    tips::{Labels, Rank, Reader, SeenRow, from_others, joins, seen},
 };
 use taiwa_shared::ids::OrganisationId;
 use uuid::Uuid;
 
-/// Hits that are fetched and sorted; a word with more is met on the way.
-const RARE: i64 = 2_000;
-/// Tips that one search walks past.
-const STRETCH: i64 = 20_000;
+/// Candidates that one search compares.
+const COMPARED: usize = 3_000;
+/// Tips that PostgreSQL walks along before it asks the index: a word that one tip in thirty has fills a page there.
+const FIRST_WALK: i64 = 600;
+/// Candidates that PostgreSQL's index may name; for more it walks on.
+const RARE: i64 = 4_000;
+/// Tips that PostgreSQL walks along then: of what more than `RARE` of a million have, it meets enough for a page.
+const SECOND_WALK: i64 = 6_000;
 /// Tips that are indexed in one transaction when the index is made anew.
 const PER_COMMIT: i64 = 2_000;
 
 const SQLITE_ADD: &str = "insert into tip_search (rowid, grams) values ($1, $2)";
-const POSTGRES_ADD: &str = "insert into tip_search (number, grams) values ($1, $2) on conflict (number) do nothing";
+const POSTGRES_ADD: &str = "insert into tip_search (organisation, rank, grams) values ($1, $2, $3)
+    on conflict (organisation, rank) do nothing";
 const SQLITE_REMOVE: &str = "delete from tip_search where rowid = $1";
-const POSTGRES_REMOVE: &str = "delete from tip_search where number = $1";
-const SQLITE_COUNT: &str =
-    "select count(*) from (select rowid from tip_search where tip_search match $1 limit $2) as hits";
-const POSTGRES_COUNT: &str = "select count(*) from (select 1 from tip_search where grams @> $1 limit $2) as hits";
-/// What every search compares again: three words here, all of them by the caller.
+const POSTGRES_REMOVE: &str = "delete from tip_search where organisation = $1 and rank = $2";
+const SQLITE_CANDIDATES: &str =
+    "select rowid from tip_search where tip_search match $1 and rowid > $2 order by rowid limit $3";
+const POSTGRES_CANDIDATES: &str = "select * from tip_candidates($1, $2, $3)";
+/// What is compared of every candidate: three words here, all of them by the caller.
 macro_rules! compared {
     () => {
-        r"t.folded like $8 escape '\' and t.folded like $9 escape '\' and t.folded like $10 escape '\'
-            and ($11 = '' or t.topic = $11) and ($12 = '' or t.category = $12) and ($13 = '' or t.response = $13) and "
+        r"t.folded like $7 escape '\' and t.folded like $8 escape '\' and t.folded like $9 escape '\' and "
     };
 }
-const SQLITE_FOUND: &str = seen!(
-    "(select rowid as number from tip_search where tip_search match $7 limit 2001) f
-        cross join tip t on t.number = f.number",
+const SQLITE_COMPARE: &str = seen!(
+    "json_each($6) f cross join tip t on t.rank = f.value",
     joins!(),
-    "where t.organisation = $1 and (t.score, t.number) < ($4, $5) and ",
+    "where t.organisation = $1 and t.rank > $4 and ",
     compared!(),
     from_others!(),
-    " order by t.score desc, t.number desc limit $6"
+    " order by t.rank limit $5"
 );
-const POSTGRES_FOUND: &str = seen!(
-    "(select number from tip_search where grams @> $7 limit 2001) f join tip t on t.number = f.number",
+const POSTGRES_COMPARE: &str = seen!(
+    "unnest($6::bigint[]) f join tip t on t.organisation = $1 and t.rank = f",
     joins!(),
-    "where t.organisation = $1 and (t.score, t.number) < ($4, $5) and ",
+    "where t.rank > $4 and ",
     compared!(),
     from_others!(),
-    " order by t.score desc, t.number desc limit $6"
+    " order by t.rank limit $5"
 );
-const MET: &str = seen!(
-    "(select * from tip where organisation = $1 and (score, number) < ($4, $5)
-        order by score desc, number desc limit $7) t",
+const WALK: &str = seen!(
+    "(select * from tip where organisation = $1 and rank > $4 order by rank limit $6) t",
     joins!(),
     "where ",
     compared!(),
+    "($10 = '' or t.topic = $10) and ($11 = '' or t.category = $11) and ($12 = '' or t.response = $12) and ",
     from_others!(),
-    " order by t.score desc, t.number desc limit $6"
+    " order by t.rank limit $5"
 );
-const END_OF_STRETCH: &str = "select score, number from tip where organisation = $1 and (score, number) < ($2, $3)
-    order by score desc, number desc limit 1 offset $4";
-const UNINDEXED: &str = "select number, organisation, folded from tip
-    where number > $1 and number not in (select INDEXED from tip_search) order by number limit $2";
+const END_OF_WALK: &str = "select rank from tip where organisation = $1 and rank > $2 order by rank limit 1 offset $3";
+const SQLITE_UNINDEXED: &str = "select rank, organisation, folded, topic, category, response from tip
+    where rank > $1 and not exists (select 1 from tip_search where tip_search.rowid = tip.rank) order by rank limit $2";
+const POSTGRES_UNINDEXED: &str = "select rank, organisation, folded, topic, category, response from tip
+    where rank > $1 and not exists (select 1 from tip_search s
+        where s.organisation = tip.organisation and s.rank = tip.rank) order by rank limit $2 for update";
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -72,12 +78,8 @@ pub struct Sought<'a> {
     pub grams: &'a [String],
     /// Folded words that a hit holds, all of them.
     pub words: &'a [String],
-    /// A topic, or empty.
-    pub topic: &'a str,
-    /// A category, or empty.
-    pub category: &'a str,
-    /// A response, or empty.
-    pub response: &'a str,
+    /// What it is for.
+    pub labels: Labels<'a>,
 }
 
 /// A page of what was found.
@@ -86,7 +88,7 @@ pub struct Found {
     /// In order; may hold tips that do not hold all words.
     pub rows: Vec<SeenRow>,
     /// Where to go on, if there may be more.
-    pub next: Option<After>,
+    pub next: Option<Rank>,
 }
 
 /// Any text that holds the word, for LIKE.
@@ -107,34 +109,33 @@ fn all_of(grams: &[String]) -> String {
     grams.iter().map(|gram| format!("\"{gram}\"")).collect::<Vec<_>>().join(" ")
 }
 
-/// Binds what all searches have in common after `$7`.
-macro_rules! bind_words {
-    ($query:expr, $sought:expr) => {{
-        let words = $sought.words;
-        $query
-            .bind(pattern(words.first()))
-            .bind(pattern(words.get(1)))
-            .bind(pattern(words.get(2)))
-            .bind($sought.topic)
-            .bind($sought.category)
-            .bind($sought.response)
-    }};
+/// Tokens as numbers, which GIN keeps in less room: FNV-1a. Two that are the same here are told apart when compared.
+fn numbers(grams: &[String]) -> Vec<i64> {
+    let number = |gram: &String| {
+        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        gram.bytes().fold(0xcbf2_9ce4_8422_2325, step).cast_signed()
+    };
+    grams.iter().map(number).collect()
 }
-/// Binds what all searches have in common before `$7`.
-macro_rules! bind_reader {
-    ($sql:expr, $reader:expr, $after:expr, $limit:expr) => {
+
+/// Binds reader, start and length of a page, and the words.
+macro_rules! bind {
+    ($sql:expr, $reader:expr, $after:expr, $limit:expr, $among:expr, $words:expr) => {
         sqlx::query_as($sql)
             .bind($reader.place.as_uuid())
             .bind($reader.organisation.as_uuid())
             .bind($reader.person.as_uuid())
-            .bind($after.score)
-            .bind($after.number)
+            .bind($after)
             .bind($limit)
+            .bind($among)
+            .bind(pattern($words.first()))
+            .bind(pattern($words.get(1)))
+            .bind(pattern($words.get(2)))
     };
 }
 
 impl Store {
-    /// The next tips that may hold what is sought.
+    /// The next tips that may hold what is sought, after the one of a rank.
     ///
     /// # Errors
     /// [`StoreError`] if a statement failed.
@@ -142,57 +143,111 @@ impl Store {
         &self,
         reader: Reader,
         sought: Sought<'_>,
-        after: After,
-        limit: i64,
+        after: Rank,
+        limit: usize,
     ) -> Result<Found, StoreError> {
-        let hits: i64 = match self.db() {
+        let Db::Postgres(pool) = self.db() else {
+            return self.compare(reader, sought, after, limit, None).await;
+        };
+        let found = self.walk(reader, sought, after, limit, FIRST_WALK).await?;
+        if found.rows.len() == limit || found.next.is_none() {
+            return Ok(found);
+        }
+        let asked = sqlx::query_scalar(POSTGRES_CANDIDATES).bind(numbers(sought.grams)).bind(after).bind(RARE + 1);
+        let mut candidates: Vec<i64> = in_time(asked.fetch_all(pool)).await?;
+        if candidates.len() as i64 > RARE {
+            return self.walk(reader, sought, after, limit, SECOND_WALK).await;
+        }
+        candidates.sort_unstable();
+        self.compare(reader, sought, after, limit, Some(candidates)).await
+    }
+
+    /// Compares candidates, the first ones first, until the page is full: these, or as many as are needed of the index.
+    async fn compare(
+        &self,
+        reader: Reader,
+        sought: Sought<'_>,
+        mut after: Rank,
+        limit: usize,
+        candidates: Option<Vec<i64>>,
+    ) -> Result<Found, StoreError> {
+        let (mut rows, mut compared, mut step) = (Vec::new(), 0, 4 * limit);
+        let mut candidates = candidates;
+        while compared < COMPARED {
+            step = step.min(COMPARED - compared);
+            let next: Vec<i64> = match &mut candidates {
+                Some(candidates) => candidates.drain(..step.min(candidates.len())).collect(),
+                None => self.candidates(sought, after, step).await?,
+            };
+            let found: Vec<SeenRow> = self.among(reader, sought, after, limit - rows.len(), &next).await?;
+            rows.extend(found);
+            if rows.len() == limit {
+                return Ok(Found { next: rows.last().map(|row: &SeenRow| row.rank), rows });
+            }
+            let Some(last) = next.last().filter(|_| next.len() == step) else { return Ok(Found { rows, next: None }) };
+            after = Rank(*last);
+            compared += step;
+            step *= 4;
+        }
+        Ok(Found { rows, next: Some(after) })
+    }
+
+    /// The next candidates of FTS5.
+    async fn candidates(&self, sought: Sought<'_>, after: Rank, count: usize) -> Result<Vec<i64>, StoreError> {
+        let Db::Sqlite { read, .. } = self.db() else { return Ok(Vec::new()) };
+        let query = sqlx::query_scalar(SQLITE_CANDIDATES).bind(all_of(sought.grams)).bind(after).bind(count as i64);
+        Ok(query.fetch_all(read).await?)
+    }
+
+    /// Those of the candidates that hold the words.
+    async fn among(
+        &self,
+        reader: Reader,
+        sought: Sought<'_>,
+        after: Rank,
+        limit: usize,
+        candidates: &[i64],
+    ) -> Result<Vec<SeenRow>, StoreError> {
+        let (words, limit) = (sought.words, limit as i64);
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.db() {
             Db::Sqlite { read, .. } => {
-                let all = all_of(sought.grams);
-                sqlx::query_scalar(SQLITE_COUNT).bind(all).bind(RARE + 1).fetch_one(read).await?
+                let list = format!("{candidates:?}");
+                Ok(bind!(SQLITE_COMPARE, reader, after, limit, list, words).fetch_all(read).await?)
             }
             Db::Postgres(pool) => {
-                let count = sqlx::query_scalar(POSTGRES_COUNT).bind(sought.grams).bind(RARE + 1).fetch_one(pool);
-                in_time(count).await?
+                let query = bind!(POSTGRES_COMPARE, reader, after, limit, candidates, words);
+                Ok(in_time(query.fetch_all(pool)).await?)
             }
-        };
-        if hits > RARE {
-            self.meet(reader, sought, after, limit).await
-        } else {
-            self.look_up(reader, sought, after, limit).await
         }
     }
 
-    async fn look_up(&self, reader: Reader, sought: Sought<'_>, after: After, limit: i64) -> Result<Found, StoreError> {
-        let rows: Vec<SeenRow> = match self.db() {
-            Db::Sqlite { read, .. } => {
-                let query = bind_reader!(SQLITE_FOUND, reader, after, limit).bind(all_of(sought.grams));
-                bind_words!(query, sought).fetch_all(read).await?
-            }
-            Db::Postgres(pool) => {
-                let query = bind_reader!(POSTGRES_FOUND, reader, after, limit).bind(sought.grams);
-                in_time(bind_words!(query, sought).fetch_all(pool)).await?
-            }
-        };
-        let next = last_of(&rows).filter(|_| rows.len() as i64 == limit);
-        Ok(Found { rows, next })
-    }
-
-    async fn meet(&self, reader: Reader, sought: Sought<'_>, after: After, limit: i64) -> Result<Found, StoreError> {
+    /// Those of the next `length` tips that hold the words.
+    async fn walk(
+        &self,
+        reader: Reader,
+        sought: Sought<'_>,
+        after: Rank,
+        limit: usize,
+        length: i64,
+    ) -> Result<Found, StoreError> {
+        let Labels { topic, category, response } = sought.labels;
         let rows: Vec<SeenRow> = on!(read self, |c| {
-            let query = bind_reader!(MET, reader, after, limit).bind(STRETCH);
-            bind_words!(query, sought).fetch_all(c).await
+            let query = bind!(WALK, reader, after, limit as i64, length, sought.words);
+            query.bind(topic).bind(category).bind(response).fetch_all(c).await
         })?;
-        if rows.len() as i64 == limit {
-            return Ok(Found { next: last_of(&rows), rows });
+        if rows.len() == limit {
+            return Ok(Found { next: rows.last().map(|row| row.rank), rows });
         }
-        let end: Option<(i64, i64)> = on!(read self, |c| sqlx::query_as(END_OF_STRETCH)
+        let end: Option<Rank> = on!(read self, |c| sqlx::query_scalar(END_OF_WALK)
             .bind(reader.place.as_uuid())
-            .bind(after.score)
-            .bind(after.number)
-            .bind(STRETCH - 1)
+            .bind(after)
+            .bind(length - 1)
             .fetch_optional(c)
             .await)?;
-        Ok(Found { rows, next: end.map(|(score, number)| After { score, number }) })
+        Ok(Found { rows, next: end })
     }
 
     /// Indexes tips that are not in the index, as after a restore; `grams_of` gives a tip's tokens. How many there were.
@@ -201,23 +256,19 @@ impl Store {
     /// [`StoreError`] if a statement failed; what was indexed stays.
     pub async fn index_missing_tips(
         &self,
-        grams_of: impl Fn(OrganisationId, &str) -> Vec<String>,
+        grams_of: impl Fn(OrganisationId, &str, Labels<'_>) -> Vec<String>,
     ) -> Result<u64, StoreError> {
-        let column = if matches!(self.db(), Db::Sqlite { .. }) { "rowid" } else { "number" };
         let mut indexed = 0;
-        let mut past = 0;
+        let mut past = Rank::START;
         loop {
-            let sql = UNINDEXED.replace("INDEXED", column);
-            let missing: Vec<(i64, Uuid, String)> = on!(read self, |c| sqlx::query_as(AssertSqlSafe(sql).into_sql_str())
-                .bind(past)
-                .bind(PER_COMMIT)
-                .fetch_all(c)
-                .await)?;
-            let Some((last, ..)) = missing.last() else { return Ok(indexed) };
-            past = *last;
             let mut tx = self.begin().await?;
-            for (number, organisation, folded) in &missing {
-                tx.index_tip(*number, &grams_of(OrganisationId::from_uuid(*organisation), folded)).await?;
+            let missing = tx.unindexed_tips(past).await?;
+            let Some(last) = missing.last() else { return Ok(indexed) };
+            past = last.rank;
+            for UnindexedRow { rank, organisation, folded, topic, category, response } in &missing {
+                let organisation = OrganisationId::from_uuid(*organisation);
+                let grams = grams_of(organisation, folded, Labels { topic, category, response });
+                tx.index_tip(organisation, *rank, &grams).await?;
             }
             tx.commit().await?;
             indexed += missing.len() as u64;
@@ -225,30 +276,55 @@ impl Store {
     }
 }
 
-fn last_of(rows: &[SeenRow]) -> Option<After> {
-    rows.last().map(|row| After { score: row.score, number: row.number })
+#[derive(FromRow)]
+struct UnindexedRow {
+    rank: Rank,
+    organisation: Uuid,
+    folded: String,
+    topic: String,
+    category: String,
+    response: String,
 }
 
 impl Tx {
-    pub(super) async fn index_tip(&mut self, number: i64, grams: &[String]) -> Result<(), StoreError> {
+    /// The next tips that the index lacks; nobody moves them before the transaction ends.
+    async fn unindexed_tips(&mut self, past: Rank) -> Result<Vec<UnindexedRow>, StoreError> {
         match self.inner() {
             TxInner::Sqlite(tx) => {
-                sqlx::query(SQLITE_ADD).bind(number).bind(grams.join(" ")).execute(&mut **tx).await?;
+                Ok(sqlx::query_as(SQLITE_UNINDEXED).bind(past).bind(PER_COMMIT).fetch_all(&mut **tx).await?)
             }
             TxInner::Postgres(tx) => {
-                in_time(sqlx::query(POSTGRES_ADD).bind(number).bind(grams).execute(&mut **tx)).await?;
+                let query = sqlx::query_as(POSTGRES_UNINDEXED).bind(past).bind(PER_COMMIT);
+                Ok(in_time(query.fetch_all(&mut **tx)).await?)
+            }
+        }
+    }
+
+    pub(super) async fn index_tip(
+        &mut self,
+        place: OrganisationId,
+        rank: Rank,
+        grams: &[String],
+    ) -> Result<(), StoreError> {
+        match self.inner() {
+            TxInner::Sqlite(tx) => {
+                sqlx::query(SQLITE_ADD).bind(rank).bind(grams.join(" ")).execute(&mut **tx).await?;
+            }
+            TxInner::Postgres(tx) => {
+                let add = sqlx::query(POSTGRES_ADD).bind(place.as_uuid()).bind(rank).bind(numbers(grams));
+                in_time(add.execute(&mut **tx)).await?;
             }
         }
         Ok(())
     }
 
-    pub(super) async fn unindex_tip(&mut self, number: i64) -> Result<(), StoreError> {
+    pub(super) async fn unindex_tip(&mut self, place: OrganisationId, rank: Rank) -> Result<(), StoreError> {
         match self.inner() {
             TxInner::Sqlite(tx) => {
-                sqlx::query(SQLITE_REMOVE).bind(number).execute(&mut **tx).await?;
+                sqlx::query(SQLITE_REMOVE).bind(rank).execute(&mut **tx).await?;
             }
             TxInner::Postgres(tx) => {
-                in_time(sqlx::query(POSTGRES_REMOVE).bind(number).execute(&mut **tx)).await?;
+                in_time(sqlx::query(POSTGRES_REMOVE).bind(place.as_uuid()).bind(rank).execute(&mut **tx)).await?;
             }
         }
         Ok(())

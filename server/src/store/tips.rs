@@ -1,4 +1,4 @@
-//! Tips, as stored, and the feeds of them: each is an index read in the order of the score.
+//! Tips, as stored, and the feeds of them: each is an index read in the order of the ranks.
 //!
 //! What a tip may be and how it is scored stands in `tips`; the search and what changes tips are beside this file. Tips
 //! that are offered to other companies have the nil id as their organisation: [`OUTSIDE`].
@@ -16,8 +16,8 @@ pub const OUTSIDE: OrganisationId = OrganisationId::from_uuid(Uuid::nil());
 macro_rules! seen {
     ($($rest:expr),*) => {
         concat!(
-            "select t.id, t.number, t.author, t.signs, t.byline, t.text, t.folded, t.topic, t.response, t.made, t.helped,
-                t.score, t.offered, p.name, p.active, h.person as helped_me
+            "select t.id, t.rank, t.author, t.signs, t.byline, t.text, t.folded, t.topic, t.response, t.made, t.helped,
+                t.offered, p.name, p.active, h.person as helped_me
             from ", $($rest),*
         )
     };
@@ -45,7 +45,7 @@ macro_rules! feed {
             $filter,
             " and ",
             from_others!(),
-            " and (t.score, t.number) < ($4, $5) order by t.score desc, t.number desc limit $6"
+            " and t.rank > $4 order by t.rank limit $5"
         )
     };
 }
@@ -55,21 +55,21 @@ pub(super) use seen;
 
 statements! {
     FEED = feed!("");
-    FEED_TOPIC = feed!("and t.topic = $7");
-    FEED_CATEGORY = feed!("and t.category = $7 and t.topic <> $8");
-    FEED_RESPONSE = feed!("and t.response = $7 and t.category <> $8");
-    FEED_RESPONSE_TOPIC = feed!("and t.response = $7 and t.topic = $8");
-    FEED_RESPONSE_CATEGORY = feed!("and t.response = $7 and t.category = $8 and t.topic <> $9");
-    OWN = seen!("tip t", joins!(), "where t.organisation = $1 and t.author = $3 order by t.number desc limit $4");
+    FEED_TOPIC = feed!("and t.topic = $6");
+    FEED_CATEGORY = feed!("and t.category = $6 and t.topic <> $7");
+    FEED_RESPONSE = feed!("and t.response = $6 and t.category <> $7");
+    FEED_RESPONSE_TOPIC = feed!("and t.response = $6 and t.topic = $7");
+    FEED_RESPONSE_CATEGORY = feed!("and t.response = $6 and t.category = $7 and t.topic <> $8");
+    OWN = seen!("tip t", joins!(), "where t.organisation = $1 and t.author = $3 order by t.made desc, t.id limit $4");
     TO_REVIEW = "select id, text, topic, response, offered, reports from tip
-        where offered = 'waiting' or reports > 0 order by number limit $1";
+        where offered = 'waiting' or reports > 0 order by made, id limit $1";
 }
 
 /// A tip as a manager reads it.
 #[derive(Debug, Clone, FromRow)]
 pub struct SeenRow {
     pub(crate) id: Uuid,
-    pub(crate) number: i64,
+    pub(crate) rank: Rank,
     pub(crate) author: Option<Uuid>,
     pub(crate) signs: String,
     pub(crate) byline: Option<String>,
@@ -79,7 +79,6 @@ pub struct SeenRow {
     pub(crate) response: String,
     pub(crate) made: i64,
     pub(crate) helped: i64,
-    pub(crate) score: i64,
     pub(crate) offered: String,
     pub(crate) name: Option<String>,
     pub(crate) active: Option<bool>,
@@ -108,7 +107,44 @@ pub struct Reader {
     pub person: UserId,
 }
 
-/// Which tips, in the order of their score.
+/// Where a tip stands in the order of all tips, the lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Rank(pub(crate) i64);
+
+impl Rank {
+    /// Before the first.
+    pub const START: Self = Self(i64::MIN);
+}
+
+/// What a tip is worth, in milliseconds since 1970: when it was made and whom it helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Score(pub i64);
+
+impl Score {
+    /// Tips that get the same second before ranks run out: nobody writes as many.
+    const PER_SECOND: i64 = 1 << 12;
+
+    /// The first and the last rank of tips with this score, to the second. Ranks that are near to each other are short in
+    /// the search index, which holds differences.
+    pub(super) fn ranks(self) -> (i64, i64) {
+        let last = -self.0.div_euclid(1_000) * Self::PER_SECOND;
+        (last - Self::PER_SECOND + 1, last)
+    }
+}
+
+/// What a tip is for, as stored; what a search asks for, where an empty one asks for nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// A topic, or `category.*`.
+    pub topic: &'a str,
+    /// The category of either.
+    pub category: &'a str,
+    /// The response.
+    pub response: &'a str,
+}
+
+/// Which tips, in their order.
 #[derive(Debug, Clone, Copy)]
 pub enum Among<'a> {
     /// All of them.
@@ -125,22 +161,8 @@ pub enum Among<'a> {
     ResponseCategory(&'a str, &'a str, &'a str),
 }
 
-/// The end of a page: what follows has a lower score, or the same and a lower number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct After {
-    /// Score of the last tip.
-    pub score: i64,
-    /// Its number.
-    pub number: i64,
-}
-
-impl After {
-    /// Before the first tip.
-    pub const START: Self = Self { score: i64::MAX, number: i64::MAX };
-}
-
 impl Store {
-    /// The next tips of a feed.
+    /// The next tips of a feed, after the one of a rank.
     ///
     /// # Errors
     /// [`StoreError`] if the statement failed.
@@ -148,7 +170,7 @@ impl Store {
         &self,
         reader: Reader,
         among: Among<'_>,
-        after: After,
+        after: Rank,
         limit: i64,
     ) -> Result<Vec<SeenRow>, StoreError> {
         let (sql, filters): (_, &[&str]) = match &among {
@@ -164,8 +186,7 @@ impl Store {
                 .bind(reader.place.as_uuid())
                 .bind(reader.organisation.as_uuid())
                 .bind(reader.person.as_uuid())
-                .bind(after.score)
-                .bind(after.number)
+                .bind(after)
                 .bind(limit);
             filters.iter().fold(query, |query, filter| query.bind(*filter)).fetch_all(c).await
         })?;

@@ -19,8 +19,8 @@ use crate::{
     records::access::Principal,
     store::{
         StoreError, Tx,
-        tip_changes::{NewRow, StandingRow},
-        tips::OUTSIDE,
+        tip_changes::{HelpedRow, NewRow, StandingRow},
+        tips::{Labels, OUTSIDE},
     },
 };
 
@@ -117,6 +117,8 @@ pub async fn write(tx: &mut Tx, principal: &Principal, change: &TipChange, now: 
                 Byline::Line(line) => ("line", Some(line.as_str())),
                 Byline::Name => ("name", None),
             };
+            let topic = tip.topic.to_string();
+            let labels = Labels { topic: &topic, category: tip.topic.category(), response: tip.response.as_str() };
             let row = NewRow {
                 id: tip.id,
                 author: Some(user),
@@ -124,12 +126,11 @@ pub async fn write(tx: &mut Tx, principal: &Principal, change: &TipChange, now: 
                 byline,
                 text: &tip.text,
                 folded: &folded,
-                topic: &tip.topic.to_string(),
-                category: tip.topic.category(),
-                response: tip.response.as_str(),
+                labels,
                 made: now,
+                score: score(now, 0),
                 offered: if *is_offered { "waiting" } else { "no" },
-                grams: &grams::of_text(organisation, &folded),
+                grams: &grams::of_text(organisation, &folded, labels),
             };
             tx.add_tip(organisation, &row).await
         }
@@ -144,8 +145,11 @@ pub async fn write(tx: &mut Tx, principal: &Principal, change: &TipChange, now: 
                 return Ok(());
             }
             let more = if *helped { 1 } else { -1 };
-            let Some((count, made)) = tx.count_helped(*place, *tip, more).await? else { return Ok(()) };
-            tx.set_score(*place, *tip, score(made, u32::try_from(count).unwrap_or(0))).await
+            let Some(row) = tx.count_helped(*place, *tip, more).await? else { return Ok(()) };
+            let HelpedRow { rank, helped, made, folded, topic, category, response } = row;
+            let score = score(Timestamp::from_millis(made), u32::try_from(helped).unwrap_or(0));
+            let labels = Labels { topic: &topic, category: &category, response: &response };
+            tx.move_tip(*place, *tip, rank, score, &grams::of_text(*place, &folded, labels)).await
         }
         TipChange::Report(place, tip) => tx.note_reported(*place, organisation, *tip, user).await.map(drop),
     }

@@ -1,7 +1,7 @@
 //! Pages of tips, the most useful first, and the shelf that a phone keeps.
 //!
 //! A page goes through stages: what fits topic and response, then the topic's category, then the response alone, each in
-//! the order of the score. The cursor names stage, score and tip, and belongs to what was asked: as scores do not change by
+//! their order. The cursor names the stage and the rank of its last tip, and belongs to what was asked: as ranks do not change by
 //! themselves, a tip that nobody touched is neither left out nor given twice.
 
 use std::{collections::HashSet, fmt, str::FromStr};
@@ -23,7 +23,7 @@ use crate::{
     store::{
         Store, StoreError,
         tip_search::Sought,
-        tips::{After, Among, OUTSIDE, Reader, SeenRow},
+        tips::{Among, Labels, OUTSIDE, Rank, Reader, SeenRow},
     },
 };
 
@@ -73,13 +73,13 @@ pub struct Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
     stage: usize,
-    after: After,
+    after: Rank,
     of: u32,
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{:x}-{:x}-{:08x}", self.stage, self.after.score, self.after.number, self.of)
+        write!(f, "{:x}-{:x}-{:08x}", self.stage, self.after.0.cast_unsigned(), self.of)
     }
 }
 
@@ -87,11 +87,10 @@ impl FromStr for Cursor {
     type Err = FeedError;
     fn from_str(text: &str) -> Result<Self, FeedError> {
         let parts: Vec<&str> = text.split('-').collect();
-        let [stage, score, number, of] = parts[..] else { return Err(FeedError::Cursor) };
-        let parse = |text| i64::from_str_radix(text, 16).map_err(|_| FeedError::Cursor);
+        let [stage, after, of] = parts[..] else { return Err(FeedError::Cursor) };
         Ok(Self {
             stage: usize::from_str_radix(stage, 16).map_err(|_| FeedError::Cursor)?,
-            after: After { score: parse(score)?, number: parse(number)? },
+            after: Rank(u64::from_str_radix(after, 16).map_err(|_| FeedError::Cursor)?.cast_signed()),
             of: u32::from_str_radix(of, 16).map_err(|_| FeedError::Cursor)?,
         })
     }
@@ -144,7 +143,7 @@ pub async fn page(
 ) -> Result<TipsPage, FeedError> {
     let exchanges = admit(store, principal).await?;
     let of = wanted.name();
-    let start = Cursor { stage: 0, after: After::START, of };
+    let start = Cursor { stage: 0, after: Rank::START, of };
     let cursor = cursor.map_or(Ok(start), str::parse)?;
     if cursor.of != of {
         return Err(FeedError::Cursor);
@@ -167,8 +166,8 @@ pub async fn page(
         let rows = store.tips(reader, *among, cursor.after, room as i64).await?;
         let is_over = rows.len() < room;
         cursor = match rows.last() {
-            Some(last) if !is_over => Cursor { after: After { score: last.score, number: last.number }, ..cursor },
-            _ => Cursor { stage: cursor.stage + 1, after: After::START, of },
+            Some(last) if !is_over => Cursor { after: last.rank, ..cursor },
+            _ => Cursor { stage: cursor.stage + 1, after: Rank::START, of },
         };
         tips.extend(rows.into_iter().filter_map(|row| tip_of(row, reader, wanted.scope)));
         if !is_over {
@@ -186,14 +185,13 @@ async fn search(
     limit: usize,
 ) -> Result<TipsPage, FeedError> {
     let words = wanted.words();
-    let sought = Sought {
-        grams: &grams::of_words(reader.place, words),
-        words,
+    let labels = Labels {
         topic: wanted.topic.as_ref().map_or("", TopicSlug::as_str),
         category: wanted.category.as_ref().map_or("", CategorySlug::as_str),
         response: wanted.response.as_ref().map_or("", ResponseSlug::as_str),
     };
-    let found = store.find_tips(reader, sought, cursor.after, limit as i64).await?;
+    let sought = Sought { grams: &grams::of_words(reader.place, words, labels), words, labels };
+    let found = store.find_tips(reader, sought, cursor.after, limit).await?;
     let rows = found.rows.into_iter().filter(|row| words.iter().all(|word| row.folded.contains(word.as_str())));
     let tips = rows.filter_map(|row| tip_of(row, reader, wanted.scope)).collect();
     Ok(TipsPage { tips, next: found.next.map(|after| Cursor { after, ..cursor }.to_string()) })
@@ -206,21 +204,21 @@ async fn search(
 pub async fn shelf(store: &Store, principal: &Principal) -> Result<TipShelf, FeedError> {
     let outside = admit(store, principal).await?;
     let here = reader(principal, TipScope::Company);
-    let mut rows = store.tips(here, Among::All, After::START, TOP).await?;
+    let mut rows = store.tips(here, Among::All, Rank::START, TOP).await?;
     let catalog = Catalog::built_in();
     for response in &catalog.responses {
         for category in &catalog.categories {
             let among = Among::ResponseCategory(response.slug.as_str(), &category.slug, "");
-            rows.extend(store.tips(here, among, After::START, BEST).await?);
+            rows.extend(store.tips(here, among, Rank::START, BEST).await?);
         }
     }
-    let mut seen: HashSet<i64> = HashSet::new();
-    rows.retain(|row| seen.insert(row.number));
-    rows.sort_by_key(|row| std::cmp::Reverse((row.score, row.number)));
+    let mut seen: HashSet<Rank> = HashSet::new();
+    rows.retain(|row| seen.insert(row.rank));
+    rows.sort_by_key(|row| row.rank);
     let mut tips: Vec<Tip> = rows.into_iter().filter_map(|row| tip_of(row, here, TipScope::Company)).collect();
     if outside {
         let there = reader(principal, TipScope::Outside);
-        let rows = store.tips(there, Among::All, After::START, TOP_OUTSIDE).await?;
+        let rows = store.tips(there, Among::All, Rank::START, TOP_OUTSIDE).await?;
         tips.extend(rows.into_iter().filter_map(|row| tip_of(row, there, TipScope::Outside)));
     }
     let own = store.own_tips(here, OWN).await?;

@@ -9,13 +9,13 @@ use taiwa_shared::{
     time::Timestamp,
 };
 
-use super::{day_of, grams};
+use super::{day_of, grams, score::score};
 use crate::{
     entropy::random,
     store::{
         Store, StoreError, Tx,
         tip_changes::NewRow,
-        tips::{OUTSIDE, ReviewRow},
+        tips::{Labels, OUTSIDE, ReviewRow},
     },
 };
 
@@ -101,6 +101,9 @@ async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestam
     // Of chance alone: a version 7 would say when, and be an id that a phone may give to a tip of its own.
     let copy = TipId::from_uuid(uuid::Builder::from_random_bytes(random()).into_uuid());
     let folded = search::fold(&row.text);
+    let labels = Labels { topic: &row.topic, category: topic.category(), response: &row.response };
+    // The day alone, so that it does not tell which tip it is a copy of.
+    let made = day_of(now);
     let outside = NewRow {
         id: copy,
         author: None,
@@ -108,13 +111,11 @@ async fn pass(tx: &mut Tx, place: OrganisationId, row: &ReviewRow, now: Timestam
         byline: None,
         text: &row.text,
         folded: &folded,
-        topic: &row.topic,
-        category: topic.category(),
-        response: &row.response,
-        // The day alone, so that it does not tell which tip it is a copy of.
-        made: day_of(now),
+        labels,
+        made,
+        score: score(made, 0),
         offered: "yes",
-        grams: &grams::of_text(OUTSIDE, &folded),
+        grams: &grams::of_text(OUTSIDE, &folded, labels),
     };
     tx.add_tip(OUTSIDE, &outside).await?;
     tx.set_offered(place, TipId::from_uuid(row.id), "yes", Some(copy)).await?;

@@ -6,14 +6,16 @@
 
 use taiwa_shared::time::Timestamp;
 
+use crate::store::tips::Score;
+
 /// Being tried by twice as many managers makes up for this age: 90 days, about a season of 1on1s.
 const HALF_LIFE_MILLIS: f64 = 90.0 * 24.0 * 60.0 * 60.0 * 1_000.0;
 
-/// The score of a tip, in milliseconds, that was made then and has helped so many managers.
-pub fn score(made: Timestamp, helped: u32) -> i64 {
+/// The score of a tip that was made then and has helped so many managers.
+pub fn score(made: Timestamp, helped: u32) -> Score {
     #[expect(clippy::cast_possible_truncation, reason = "2^32 managers are worth eight years")]
     let worth = (HALF_LIFE_MILLIS * f64::from(helped).ln_1p() / std::f64::consts::LN_2) as i64;
-    made.as_millis().saturating_add(worth)
+    Score(made.as_millis().saturating_add(worth))
 }
 
 #[cfg(test)]

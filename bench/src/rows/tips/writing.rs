@@ -5,8 +5,8 @@
 use anyhow::Result;
 use rand::{RngExt, rngs::StdRng};
 use taiwa_server::{
-    store::{Tx, tip_changes::NewRow},
-    tips::grams,
+    store::{Tx, tip_changes::NewRow, tips::Labels},
+    tips::{grams, score::score},
 };
 use taiwa_shared::{
     domain::{catalog::Catalog, search::fold, tip::MAX_TIP_GRAPHEMES},
@@ -57,7 +57,7 @@ impl Writer {
         let text = self.text(random);
         let folded = fold(&text);
         let (topic, response) = self.topic_and_response(random);
-        let category = topic.split('.').next().unwrap_or_default();
+        let labels = Labels { topic, category: topic.split('.').next().unwrap_or_default(), response };
         let made = Timestamp::from_millis(now().as_millis() - random.random_range(0..THREE_YEARS_MILLIS));
         let row = NewRow {
             id: TipId::new(made, random.random()),
@@ -66,12 +66,11 @@ impl Writer {
             byline: Some("営業・マネジャー歴3年"),
             text: &text,
             folded: &folded,
-            topic,
-            category,
-            response,
+            labels,
             made,
+            score: score(made, 0),
             offered: "no",
-            grams: &grams::of_text(by.organisation, &folded),
+            grams: &grams::of_text(by.organisation, &folded, labels),
         };
         Ok(tx.add_tip(by.organisation, &row).await?)
     }
