@@ -24,6 +24,7 @@ create table tip (
 create index tip_id on tip (id);
 create index tip_outside on tip (outside) where outside is not null;
 create unique index tip_order on tip (organisation, rank);
+create index tip_rank on tip (rank);
 create index tip_topic on tip (organisation, topic, rank);
 create index tip_category on tip (organisation, category, rank);
 create index tip_response on tip (organisation, response, rank);
