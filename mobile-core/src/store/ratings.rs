@@ -312,7 +312,7 @@ mod tests {
         let guess = [Dimension::Response { slug: "listen".parse().unwrap() }];
         let pin = Pin { pair: PairId::from_bytes([3; 16]), meeting: None, tip: None, text: "図".to_owned(), at: now };
         store.put_guess(&guess).await.unwrap();
-        store.put_pins(std::slice::from_ref(&pin)).await.unwrap();
+        store.change_pins(|pins| pins.push(pin.clone())).await.unwrap();
         let before = store.ratings().await.unwrap();
         store.close().await;
         let (store, recovered) = Store::recover(&path, &key).await.unwrap();

@@ -1,7 +1,7 @@
 //! The shelf: tips and the person's own words as the server gave them last, and beside them what this phone alone knows.
 //!
-//! Each part is one sealed row. What the server gave is a cache: a part that does not read, such as one of another
-//! version, is as good as none and is pulled again.
+//! Each part is one sealed row. What the server gave is a cache: if it does not read, as one of another version, it is as
+//! good as none and is pulled again. The person's own parts are damage then, like any other row, and are not written over.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use taiwa_shared::{
@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn shelf(&self) -> Result<Option<PulledShelf>, StoreError> {
-        self.shelf_part(PULLED).await
+        Ok(self.sealed_part(PULLED).await?.and_then(|sealed| self.open_part(PULLED, &sealed).ok()))
     }
 
     /// Keeps what the server gave.
@@ -80,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn guess(&self) -> Result<Vec<Dimension>, StoreError> {
-        Ok(self.shelf_part(GUESS).await?.unwrap_or_default())
+        self.own_part(GUESS).await
     }
 
     /// Keeps what the person takes their strengths to be, on this phone alone.
@@ -88,6 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_guess(&self, guess: &[Dimension]) -> Result<(), StoreError> {
+        let _: Vec<Dimension> = self.own_part(GUESS).await?;
         self.put_shelf_part(GUESS, &guess).await
     }
 
@@ -96,21 +97,36 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pins(&self) -> Result<Vec<Pin>, StoreError> {
-        Ok(self.shelf_part(PINS).await?.unwrap_or_default())
+        self.own_part(PINS).await
     }
 
-    /// Keeps the pinned tips, on this phone alone.
+    /// Changes the pinned tips, on this phone alone, in one step: of two changes at once none is lost.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn put_pins(&self, pins: &[Pin]) -> Result<(), StoreError> {
-        self.put_shelf_part(PINS, &pins).await
+    /// [`StoreError`]; nothing was changed.
+    pub async fn change_pins(&self, change: impl FnOnce(&mut Vec<Pin>)) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar(READ).bind(PINS).fetch_optional(&mut *tx).await.map_err(|e| self.failed(e))?;
+        let mut pins = sealed.map(|sealed| self.open_part(PINS, &sealed)).transpose()?.unwrap_or_default();
+        change(&mut pins);
+        let sealed = self.0.sealer.seal_json(Place("shelf", PINS.as_bytes()), &pins);
+        sqlx::query(WRITE).bind(PINS).bind(sealed).execute(&mut *tx).await.map_err(|e| self.failed(e))?;
+        self.commit(tx).await
     }
 
-    async fn shelf_part<T: DeserializeOwned>(&self, part: &'static str) -> Result<Option<T>, StoreError> {
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar(READ).bind(part).fetch_optional(&self.0.read).await.map_err(|e| self.failed(e))?;
-        Ok(sealed.and_then(|sealed| self.0.sealer.open_json(Place("shelf", part.as_bytes()), &sealed).ok()))
+    /// A part that is the person's own; empty before there is any.
+    async fn own_part<T: DeserializeOwned + Default>(&self, part: &'static str) -> Result<T, StoreError> {
+        let opened = self.sealed_part(part).await?.map(|sealed| self.open_part(part, &sealed));
+        Ok(opened.transpose()?.unwrap_or_default())
+    }
+
+    async fn sealed_part(&self, part: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        sqlx::query_scalar(READ).bind(part).fetch_optional(&self.0.read).await.map_err(|e| self.failed(e))
+    }
+
+    fn open_part<T: DeserializeOwned>(&self, part: &'static str, sealed: &[u8]) -> Result<T, StoreError> {
+        self.0.sealer.open_json(Place("shelf", part.as_bytes()), sealed).map_err(self.not_opened("shelf"))
     }
 
     async fn put_shelf_part(&self, part: &'static str, value: &impl Serialize) -> Result<(), StoreError> {
@@ -118,5 +134,55 @@ impl Store {
         let mut tx = self.begin().await?;
         sqlx::query(WRITE).bind(part).bind(sealed).execute(&mut *tx).await.map_err(|e| self.failed(e))?;
         self.commit(tx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::VaultKey;
+
+    fn pin(text: String) -> Pin {
+        Pin { pair: PairId::from_bytes([3; 16]), meeting: None, tip: None, text, at: Timestamp::from_millis(1_000) }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_tips_pinned_at_once_none_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("a.taiwa"), &VaultKey::new([7; 32])).await.unwrap();
+        let pinning = (0..20).map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.change_pins(|pins| pins.push(pin(format!("{n}")))).await.unwrap() })
+        });
+        for pinned in pinning.collect::<Vec<_>>() {
+            pinned.await.unwrap();
+        }
+        assert_eq!(store.pins().await.unwrap().len(), 20);
+    }
+
+    #[tokio::test]
+    async fn an_own_part_that_does_not_read_is_damage_and_is_not_written_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("a.taiwa"), &VaultKey::new([7; 32])).await.unwrap();
+        let shelf = PulledShelf {
+            at: Timestamp::from_millis(1_000),
+            tips: TipShelf { tips: Vec::new(), own: Vec::new(), outside: false },
+            strengths: Strengths::default(),
+        };
+        store.put_shelf(&shelf).await.unwrap();
+        store.put_guess(&[]).await.unwrap();
+        store.change_pins(|pins| pins.push(pin("図".to_owned()))).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query("update shelf set sealed = x'00'").execute(&mut *tx).await.unwrap();
+        store.commit(tx).await.unwrap();
+        assert_eq!(store.shelf().await.unwrap(), None, "what the server gave is pulled again");
+        assert!(matches!(store.guess().await, Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.put_guess(&[]).await, Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.change_pins(Vec::clear).await, Err(StoreError::Damaged { .. })));
+        let kept: i64 = sqlx::query_scalar("select count(*) from shelf where sealed = x'00'")
+            .fetch_one(&store.0.read)
+            .await
+            .unwrap();
+        assert_eq!(kept, 3);
     }
 }

@@ -67,7 +67,7 @@ pub async fn judge(
                 Some(_) => Err(RejectionReason::TipNotTaken),
                 None => {
                     let is_offered = tip.outside && tx.exchanges_tips(organisation).await?;
-                    Ok(Some(TipChange::Write(Box::new(tip.clone()), is_offered)))
+                    Ok(Some(TipChange::Write(Box::new(tip.clone().tidied()), is_offered)))
                 }
             }
         }

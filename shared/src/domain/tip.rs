@@ -102,6 +102,16 @@ pub enum Byline {
     Name,
 }
 
+impl Byline {
+    /// The author's own words, if they chose some.
+    pub fn line(&self) -> Option<&str> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::None | Self::Name => None,
+        }
+    }
+}
+
 /// A tip as its author writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -140,6 +150,17 @@ pub enum TipFault {
 }
 
 impl NewTip {
+    /// The same without spaces around the text and the line; a line of nothing else is none.
+    #[must_use]
+    pub fn tidied(self) -> Self {
+        let byline = match self.byline {
+            Byline::Line(line) if line.trim().is_empty() => Byline::None,
+            Byline::Line(line) => Byline::Line(line.trim().to_owned()),
+            byline => byline,
+        };
+        Self { text: self.text.trim().to_owned(), byline, ..self }
+    }
+
     /// Whether it may be taken.
     ///
     /// # Errors
@@ -151,10 +172,7 @@ impl NewTip {
         if !fits(&self.text, MAX_TIP_GRAPHEMES) {
             return Err(TipFault::TooLong);
         }
-        let line = match &self.byline {
-            Byline::Line(line) => line.as_str(),
-            Byline::None | Byline::Name => "",
-        };
+        let line = self.byline.line().unwrap_or_default();
         if !fits(line, MAX_AUTHOR_GRAPHEMES) {
             return Err(TipFault::LineTooLong);
         }

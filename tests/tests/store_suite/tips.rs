@@ -304,6 +304,11 @@ async fn a_tip_that_cannot_be_one_is_refused(fixture: Fixture) {
         let outcome = world.ask(author, Action::WriteTip { tip: tip.clone() }).await;
         assert_eq!(outcome, rejected(RejectionReason::TipNotTaken), "{tip:?}");
     }
+    let spaces = NewTip { byline: line(" \u{3000}"), ..tip(9, "　間を置く ") };
+    world.write(author, spaces).await;
+    let read = world.feed(author, TipScope::Company).await;
+    assert_eq!((read[0].text.as_str(), &read[0].byline), ("間を置く", &None), "spaces say nothing");
+    assert_eq!(world.ask(author, Action::WithdrawTip { tip: read[0].id }).await, Outcome::Applied);
     let longest = tip(1, &"👩‍👩‍👧".repeat(140));
     let id = world.write(author, longest.clone()).await;
     assert_eq!(world.ask(author, Action::WriteTip { tip: longest }).await, Outcome::Applied, "again is the same");

@@ -9,7 +9,7 @@ use taiwa_shared::{
 };
 
 use super::super::{Session, SessionError, roster::Roster};
-use crate::store::Pin;
+use crate::store::{Pin, StoreError};
 
 /// Longest text that is pinned, in bytes: a tip of 140 long letters.
 const MAX_TEXT_BYTES: usize = 4_096;
@@ -49,11 +49,14 @@ impl Session {
             return Err(SessionError::TooLong { limit: MAX_TEXT_BYTES, length: text.len() });
         }
         let next = roster.first_after(pair, now, now);
-        let mut pins = self.core.store.pins().await?;
-        pins.retain(|pin| now.since(pin.at) <= KEPT && !(pin.pair == pair && pin.text == text));
-        pins.push(Pin { pair, meeting: next.map(|meeting| meeting.id), tip, text, at: now });
-        let surplus = pins.len().saturating_sub(MAX_PINS);
-        self.keep_pins(&pins[surplus..]).await
+        let added = Pin { pair, meeting: next.map(|meeting| meeting.id), tip, text, at: now };
+        self.change_pins(move |pins| {
+            pins.retain(|pin| now.since(pin.at) <= KEPT && !(pin.pair == pair && pin.text == added.text));
+            pins.push(added);
+            let surplus = pins.len().saturating_sub(MAX_PINS);
+            pins.drain(..surplus);
+        })
+        .await
     }
 
     /// Takes a pinned tip off.
@@ -61,9 +64,7 @@ impl Session {
     /// # Errors
     /// [`SessionError::StorageFull`].
     pub async fn unpin_tip(&self, pair: PairId, text: &str) -> Result<(), SessionError> {
-        let mut pins = self.core.store.pins().await?;
-        pins.retain(|pin| pin.pair != pair || pin.text != text);
-        self.keep_pins(&pins).await
+        self.change_pins(|pins| pins.retain(|pin| pin.pair != pair || pin.text != text)).await
     }
 
     /// The pinned tips of the open pairs, oldest first.
@@ -88,16 +89,22 @@ impl Session {
         Ok(self.core.store.pins().await?.into_iter().filter_map(shown).collect())
     }
 
-    /// The texts that are pinned to the brief of a meeting.
+    /// The texts that are pinned to the brief of a meeting; none if they do not read, as the brief does not depend on them.
     pub(in crate::session) async fn pinned_to(&self, meeting: &Meeting) -> Result<Vec<String>, SessionError> {
         let (roster, now) = (self.core.roster(), self.core.now());
-        let pins = self.core.store.pins().await?.into_iter().filter(|pin| pin.pair == meeting.pair);
+        let pins = match self.core.store.pins().await {
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::warn!(%error, "the pinned tips do not read");
+                return Ok(Vec::new());
+            }
+            pins => pins?.into_iter().filter(|pin| pin.pair == meeting.pair),
+        };
         let here = pins.filter(|pin| place_of(pin, &roster, now).is_some_and(|place| place.id == meeting.id));
         Ok(here.map(|pin| pin.text).collect())
     }
 
-    async fn keep_pins(&self, pins: &[Pin]) -> Result<(), SessionError> {
-        self.core.store.put_pins(pins).await?;
+    async fn change_pins(&self, change: impl FnOnce(&mut Vec<Pin>)) -> Result<(), SessionError> {
+        self.core.store.change_pins(change).await?;
         self.core.changes.happened();
         Ok(())
     }

@@ -96,12 +96,16 @@ pub(in crate::session) async fn keep_fresh(core: Arc<Core>, http: HttpClient, to
         Ok(shelf) => core.change_shelf(|state, _| state.pulled = shelf.map(|shelf| shelf.at)),
         Err(error) => tracing::warn!(%error, "the shelf could not be read"),
     }
+    // Also one that does not read.
+    let mut may_hold_one = true;
     loop {
-        if !puller.is_managers()
-            && core.shelf_state().pulled.is_some()
-            && let Err(error) = puller.clear().await
-        {
-            tracing::warn!(%error, "the shelf could not be cleared");
+        if puller.is_managers() {
+            may_hold_one = true;
+        } else if may_hold_one {
+            match puller.clear().await {
+                Ok(()) => may_hold_one = false,
+                Err(error) => tracing::warn!(%error, "the shelf could not be cleared"),
+            }
         }
         let is_online = sync.status().connection == Connection::Online;
         if is_online && puller.is_due() {

@@ -38,7 +38,7 @@ impl Session {
     pub async fn write_tip(&self, tip: NewTipText) -> Result<TipId, SessionError> {
         let NewTipText { text, topic, response, byline, outside } = tip;
         let id = TipId::new(self.core.now(), random());
-        let tip = NewTip { id, text: text.trim().to_owned(), topic, response, byline, outside };
+        let tip = NewTip { id, text, topic, response, byline, outside }.tidied();
         tip.check().map_err(|fault| fault_of(fault, &tip))?;
         self.give_about_tips(Action::WriteTip { tip }).await?;
         Ok(id)
@@ -103,11 +103,8 @@ fn fault_of(fault: TipFault, tip: &NewTip) -> SessionError {
         TipFault::Empty => SessionError::Implausible("the tip"),
         TipFault::TooLong => SessionError::TooLong { limit: MAX_TIP_GRAPHEMES, length: letters(&tip.text) },
         TipFault::LineTooLong => {
-            let line = match &tip.byline {
-                Byline::Line(line) => line.as_str(),
-                Byline::None | Byline::Name => "",
-            };
-            SessionError::TooLong { limit: MAX_AUTHOR_GRAPHEMES, length: letters(line) }
+            let length = letters(tip.byline.line().unwrap_or_default());
+            SessionError::TooLong { limit: MAX_AUTHOR_GRAPHEMES, length }
         }
         TipFault::NotOneParagraph => SessionError::NotOneLine,
     }
