@@ -11,13 +11,14 @@ use std::{
 
 use rand::RngExt;
 use taiwa_mobile_core::store::{Store, VaultKey};
-use taiwa_shared::ids::MeetingId;
+use taiwa_shared::{ids::MeetingId, protocol::ratings::OwnRatings};
 use taiwa_tests::{
     eventually::{PATIENCE, eventually},
     inspect::Contents,
     link::Link,
     phone::Phone,
     process::{Reaped, binary},
+    rest::Rest,
     turn::my_turn,
     world::{World, invitation_in},
 };
@@ -210,4 +211,39 @@ async fn nothing_saved_is_lost_when_a_phone_is_killed_again_and_again() {
         (1..=rounds).all(has).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rating_outlives_a_kill_and_arrives_once() {
+    let world = World::open("killed while a rating waits").await;
+    let tablet = world.phone("tanaka").await;
+    let upcoming = tablet.session().upcoming().await.unwrap();
+    let line = Link::open(world.address(), world.seed()).await.unwrap();
+    let server = format!("http://{}", line.address());
+    let folder = tempfile::tempdir().unwrap();
+    let link = world.company().invite(world.folder(), "tanaka").await.unwrap();
+    let mut phone = PhoneProcess::start(folder.path(), &server, Some(invitation_in(&link).unwrap()));
+    let ratings = async || {
+        let token = world.access_token("tanaka").await;
+        let own = Rest::new(world.address()).with_token(token).get("/v1/ratings").await.unwrap();
+        own.into::<OwnRatings>().unwrap().ratings
+    };
+    // One at a time: killed while it waits, and once more after it was given again.
+    for (number, step) in [(1, 2_u8), (2, 5)] {
+        line.go_down();
+        phone.tell(&format!("rate {number} {} {step}", upcoming[0].meeting));
+        while phone.saved() < number {
+            phone.listen();
+        }
+        phone.kill();
+        line.heal();
+        phone = PhoneProcess::start(folder.path(), &server, None);
+        eventually("the rating arrives", PATIENCE, || async {
+            (ratings().await.iter().map(|rating| u8::from(rating.talked)).eq([step])).then_some(())
+        })
+        .await;
+    }
+    phone.kill();
+    let contents = Contents::of_server(&world.database()).await.unwrap();
+    assert_eq!(contents.values_in("rating", "ticket"), 1, "however often it was given and sent");
 }

@@ -17,6 +17,7 @@ use taiwa_tests::{
     inspect::Contents,
     phone::Phone,
     plain_client::PlainClient,
+    process::run_server_command,
     rest::{Answer, Rest},
     world::World,
 };
@@ -238,6 +239,39 @@ async fn the_database_alone_tells_neither_who_rated_nor_whom_nor_when() {
         &std::fs::metadata(world.folder().join("rating-key")).unwrap().permissions(),
     );
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_holds_ratings_and_not_the_key_that_reads_them() {
+    let mut world = World::open_as_process("a rating in a backup").await;
+    let member = Rest::new(world.address()).with_token(world.access_token("tanaka").await);
+    let meeting = finish(&member, &pair_of(&member).await, 0).await;
+    assert_eq!(rate(&member, meeting, 2).await.status, StatusCode::NO_CONTENT);
+    let backup = world.folder().join("a.backup").to_str().unwrap().to_owned();
+    run_server_command(world.folder(), &["backup", &backup]).await.unwrap();
+    let copy = Contents::of_server(backup.as_ref()).await.unwrap();
+    assert_eq!(copy.values_in("rating", "ticket"), 1, "the control: the rating is in it");
+    let key_file = world.database().with_extension("rating-key");
+    let key = std::fs::read_to_string(&key_file).unwrap();
+    let raw = hex::decode(key.trim()).unwrap();
+    let bytes = std::fs::read(&backup).unwrap();
+    let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
+    assert!(holds(SENTINEL.as_bytes()), "the control: bytes are found");
+    assert!(!holds(&raw) && !holds(key.trim().as_bytes()));
+
+    // Restored where the key is, its owner has it again.
+    let own = async |member: &Rest| member.get("/v1/ratings").await.unwrap().json()["ratings"].clone();
+    assert_eq!(rate(&member, meeting, 5).await.status, StatusCode::NO_CONTENT);
+    world.stop_server().await;
+    run_server_command(world.folder(), &["restore", "--replace", &backup]).await.unwrap();
+    world.restart_server().await;
+    let member = Rest::new(world.address()).with_token(world.access_token("tanaka").await);
+    assert_eq!(own(&member).await[0]["talked"], 2);
+    // Without it, nobody can tell any more whose it is.
+    world.stop_server().await;
+    std::fs::remove_file(&key_file).unwrap();
+    world.restart_server().await;
+    assert_eq!(own(&member).await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,8 +2,8 @@
 //!
 //! `phone-process <folder> <server> [<invitation>]` opens the folder and says `open`, signs in, or restores who was signed
 //! in, and says `ready`. Then
-//! `memo <meeting>` puts a memo on screen, `edit <n> <text>` types, and `move <n> <meeting> <local start>` moves a
-//! meeting; the phone says `saved <n>` when that is on its disk (保存済み) and `acked <n>` when the server has stored
+//! `memo <meeting>` puts a memo on screen, `edit <n> <text>` types, `move <n> <meeting> <local start>` moves a
+//! meeting, and `rate <n> <meeting> <step>` ends and rates one; the phone says `saved <n>` when that is on its disk (保存済み) and `acked <n>` when the server has stored
 //! everything up to that one.
 
 use std::{
@@ -97,6 +97,13 @@ async fn obey(session: &Session, saved: &AtomicU64) -> Result<()> {
             ["move", number, meeting, starts] => {
                 let time = MeetingTime { starts: starts.parse()?, zone: Zone::tokyo(), length_minutes: 30 };
                 session.move_meeting(meeting.parse()?, time).await?;
+                println!("saved {number}");
+                saved.store(number.parse()?, Ordering::SeqCst);
+            }
+            ["rate", number, meeting, step] => {
+                let (meeting, step) = (meeting.parse()?, step.parse::<u8>()?);
+                session.finish_meeting(meeting).await?;
+                session.rate(meeting, step.try_into().ok().context("a step of the scale")?, None).await?;
                 println!("saved {number}");
                 saved.store(number.parse()?, Ordering::SeqCst);
             }
