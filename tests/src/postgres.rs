@@ -63,9 +63,20 @@ impl Postgres {
             return Ok(Some(running));
         }
         let Some(binaries) = binaries() else { return Ok(None) };
-        let started = Arc::new(Self::start(binaries).await?);
+        let started = Arc::new(Self::start(binaries, "32MB").await?);
         *shared = Arc::downgrade(&started);
         Ok(Some(started))
+    }
+
+    /// A server of one's own with so much memory for its pages, as in PostgreSQL's `shared_buffers`; none likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn with_buffers(shared_buffers: &str) -> Result<Option<Self>> {
+        match binaries() {
+            Some(binaries) => Ok(Some(Self::start(binaries, shared_buffers).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The URL of a new, empty database.
@@ -87,7 +98,7 @@ impl Postgres {
         self.process.lock().expect("nobody panics while holding the child").id()
     }
 
-    async fn start(binaries: PathBuf) -> Result<Self> {
+    async fn start(binaries: PathBuf, shared_buffers: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("taiwa-pg-").tempdir()?;
         let user = unprivileged_user()?;
         if let Some((user, group)) = user {
@@ -105,7 +116,7 @@ impl Postgres {
         for setting in [
             "listen_addresses=",
             "max_connections=300",
-            "shared_buffers=32MB",
+            &format!("shared_buffers={shared_buffers}"),
             "fsync=off",
             "full_page_writes=off",
             "synchronous_commit=off",

@@ -27,6 +27,8 @@ const TIPS: usize = 1_000_000;
 const QUICK_TIPS: usize = 20_000;
 /// Tips that are written in one transaction.
 const PER_COMMIT: usize = 5_000;
+/// A quarter of a small server's memory, as PostgreSQL's manual advises.
+const SHARED_BUFFERS: &str = "1GB";
 /// Longer waits count as this long.
 const LONGEST_MICROS: u64 = 60_000_000;
 /// Pages that are turned to before the deep ones are measured.
@@ -104,7 +106,7 @@ pub(super) async fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let size = Size::of_pairs(1);
     let house = House::open(size, bench.pinned).await?;
     let mut rows = vec![of_house(bench, house, "taiwa on SQLite").await?];
-    match Postgres::shared().await? {
+    match Postgres::with_buffers(SHARED_BUFFERS).await? {
         Some(postgres) => {
             let pinned = bench.pinned && machine::pin_to_server_core(postgres.pid());
             let house = House::open_on(&postgres, size, pinned).await?;

@@ -18,6 +18,8 @@ use uuid::Uuid;
 const COMPARED: usize = 3_000;
 /// Tips that PostgreSQL walks along before it asks the index: a word that one tip in thirty has fills a page there.
 const FIRST_WALK: i64 = 600;
+/// Whoever met so many there walks on: the index would name more hits than it may.
+const MET_ENOUGH: usize = 2;
 /// Candidates that PostgreSQL's index may name; for more it walks on.
 const RARE: i64 = 4_000;
 /// Tips that PostgreSQL walks along then: of what more than `RARE` of a million have, it meets enough for a page.
@@ -152,6 +154,9 @@ impl Store {
         let found = self.walk(reader, sought, after, limit, FIRST_WALK).await?;
         if found.rows.len() == limit || found.next.is_none() {
             return Ok(found);
+        }
+        if found.rows.len() >= MET_ENOUGH.min(limit) {
+            return self.walk(reader, sought, after, limit, SECOND_WALK).await;
         }
         let asked = sqlx::query_scalar(POSTGRES_CANDIDATES).bind(numbers(sought.grams)).bind(after).bind(RARE + 1);
         let mut candidates: Vec<i64> = in_time(asked.fetch_all(pool)).await?;

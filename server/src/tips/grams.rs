@@ -1,7 +1,8 @@
-//! Tokens of the search index: one and two letters of folded text, under the name of the organisation.
+//! Tokens of the search index: one, two and three letters of folded text, under the name of the organisation.
 //!
 //! Japanese has no spaces, and most words that people look for have two characters, which trigram indexes do not find;
-//! so every pair of neighbours is a token, in every script. The organisation is in each token, so that no list of hits
+//! so every pair of neighbours is a token, in every script. Three letters are one because lists of hits are short then, of
+//! English words above all, whose pairs nearly every text has. The organisation is in each token, so that no list of hits
 //! holds anybody else's. Tokens are letters and digits only: neither engine reads anything into them.
 
 use std::collections::BTreeSet;
@@ -10,6 +11,8 @@ use taiwa_shared::ids::OrganisationId;
 
 use crate::store::tips::Labels;
 
+/// Letters of the longest token.
+const LONGEST: usize = 3;
 /// Tokens of a query that are looked up; the rest is compared.
 const MAX_LOOKED_UP: usize = 40;
 
@@ -20,6 +23,7 @@ pub fn of_text(organisation: OrganisationId, folded: &str, labels: Labels<'_>) -
         let letters: Vec<char> = word.chars().collect();
         tokens.extend(letters.iter().map(|letter| token(organisation, &[*letter])));
         tokens.extend(letters.windows(2).map(|pair| token(organisation, pair)));
+        tokens.extend(letters.windows(LONGEST).map(|letters| token(organisation, letters)));
     }
     tokens.into_iter().collect()
 }
@@ -29,12 +33,9 @@ pub fn of_words(organisation: OrganisationId, words: &[String], labels: Labels<'
     let mut tokens = BTreeSet::new();
     for word in words {
         let letters: Vec<char> = word.chars().collect();
-        match letters.len() {
-            0 => {}
-            1 => {
-                tokens.insert(token(organisation, &letters));
-            }
-            _ => tokens.extend(letters.windows(2).map(|pair| token(organisation, pair))),
+        let long = letters.len().min(LONGEST);
+        if long > 0 {
+            tokens.extend(letters.windows(long).map(|letters| token(organisation, letters)));
         }
     }
     of_labels(organisation, labels).into_iter().chain(tokens).take(MAX_LOOKED_UP).collect()

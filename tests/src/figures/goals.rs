@@ -88,7 +88,16 @@ const GOALS: &[(&str, Bound, &str, Reading)] = &[
     ("memory of the phone core, 12 months, 13 members", Bound::AtMost(30.0), "MB", |report| {
         report.figure("phone", "taiwa", "memory")
     }),
+    ("any page or search of a million tips on SQLite, 99th percentile", Bound::AtMost(20.0), "ms", |report| {
+        slowest_of_a_million(report, "taiwa on SQLite")
+    }),
+    ("the same on PostgreSQL", Bound::AtMost(20.0), "ms", |report| slowest_of_a_million(report, "taiwa on PostgreSQL")),
 ];
+
+fn slowest_of_a_million(report: &Report, on: &str) -> Option<f64> {
+    let tips = report.figure("tips", on, "tips")?;
+    report.figure("tips", on, "worst").filter(|_| tips >= 1e6)
+}
 
 fn pairs_over(report: &Report, peer: &str) -> Option<f64> {
     let of = |peer| report.figure("co-edit", peer, "pairs");
