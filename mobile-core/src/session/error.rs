@@ -110,7 +110,10 @@ impl From<HttpError> for SessionError {
             return Self::Offline;
         };
         match problem.code {
-            ProblemCode::TokenInvalid | ProblemCode::SignInAgain => Self::SignInAgain,
+            ProblemCode::SignInAgain => Self::SignInAgain,
+            // Also the token that was made for it just before, as when a clock jumped: later another one is tried. Whether the
+            // sign-in is over, only the request for a token tells.
+            ProblemCode::TokenInvalid => Self::Offline,
             ProblemCode::CredentialsRefused => Self::CredentialsRefused,
             ProblemCode::PasswordTooWeak => Self::PasswordTooWeak,
             ProblemCode::OrganisationNeeded => Self::OrganisationNeeded,

@@ -279,7 +279,9 @@ impl Link {
             }
             AttemptFailure::SignInAgain => self.block(Connection::SignInAgain),
             AttemptFailure::UpdateApp => self.block(Connection::UpdateApp),
-            AttemptFailure::Unauthorized if self.freshness == Freshness::Renewed => self.block(Connection::SignInAgain),
+            // A token that was made just now is over when a clock jumped meanwhile. Whether the sign-in is over, only the
+            // request for a token tells.
+            AttemptFailure::Unauthorized if self.freshness == Freshness::Renewed => self.wait(now, rng),
             AttemptFailure::Unauthorized => {
                 self.freshness = Freshness::Renewed;
                 self.phase = Phase::Waiting { retry_at: now.elapsed };

@@ -232,11 +232,19 @@ fn an_expired_token_is_replaced_and_the_connection_is_back_at_once_but_not_for_e
 }
 
 #[test]
-fn a_refused_token_is_renewed_once_and_then_the_person_has_to_sign_in() {
+fn a_refused_token_is_renewed_at_once_and_then_with_patience_until_the_server_says_that_the_sign_in_is_over() {
     let mut script = Script::new();
     script.step(Event::Tick);
     assert_eq!(script.step(Event::Attempted(Err(AttemptFailure::Unauthorized))), [Effect::Attempt(Freshness::Renewed)]);
-    assert_eq!(script.step(Event::Attempted(Err(AttemptFailure::Unauthorized))), []);
+    // The new one as well, as when a clock jumped in between: that is no reason to ask for a password.
+    for _ in 0..3 {
+        assert_eq!(script.step(Event::Attempted(Err(AttemptFailure::Unauthorized))), []);
+        assert_eq!(script.link.connection(), Connection::Offline);
+        let (waited, effects) = script.wait();
+        assert!(waited > Duration::ZERO);
+        assert_eq!(effects, [Effect::Attempt(Freshness::Renewed)]);
+    }
+    assert_eq!(script.step(Event::Attempted(Err(AttemptFailure::SignInAgain))), []);
     assert_eq!(script.link.connection(), Connection::SignInAgain);
     assert!(script.link.is_blocked());
     assert_eq!(script.link.next_tick(), None);
