@@ -55,14 +55,14 @@ alter table organisation add column outside_tips boolean not null default false;
 create table tip_search (
     organisation uuid not null,
     rank bigint not null,
-    grams bigint[] not null,
+    grams integer[] not null,
     primary key (organisation, rank)
 );
 create index tip_search_grams on tip_search using gin (grams) with (fastupdate = off);
 
 -- Tips that have all of these, in any order, as far as the limit: by the index of the grams and by nothing else, because
 -- a guess that many tips have them makes PostgreSQL read the whole table, and a sum keeps it from the primary key.
-create function tip_candidates(bigint[], bigint, bigint) returns setof bigint
+create function tip_candidates(integer[], bigint, bigint) returns setof bigint
     language sql stable
     set enable_seqscan = off
     set jit = off

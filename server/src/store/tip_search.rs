@@ -21,9 +21,9 @@ const FIRST_WALK: i64 = 600;
 /// Whoever met so many there walks on: the index would name more hits than it may.
 const MET_ENOUGH: usize = 2;
 /// Candidates that PostgreSQL's index may name; for more it walks on.
-const RARE: i64 = 4_000;
-/// Tips that PostgreSQL walks along then: of what more than `RARE` of a million have, it meets enough for a page.
-const SECOND_WALK: i64 = 6_000;
+const RARE: i64 = 1_000;
+/// Tips that PostgreSQL walks along further then: of what more than `RARE` of a million have, it meets some for a page.
+const SECOND_WALK: i64 = 2_400;
 /// Tips that are indexed in one transaction when the index is made anew.
 const PER_COMMIT: i64 = 2_000;
 
@@ -111,11 +111,13 @@ fn all_of(grams: &[String]) -> String {
     grams.iter().map(|gram| format!("\"{gram}\"")).collect::<Vec<_>>().join(" ")
 }
 
-/// Tokens as numbers, which GIN keeps in less room: FNV-1a. Two that are the same here are told apart when compared.
-fn numbers(grams: &[String]) -> Vec<i64> {
+/// Tokens as numbers, which PostgreSQL keeps in less room: the low half of FNV-1a of 64 bits. Two that are the same here are
+/// told apart when compared.
+fn numbers(grams: &[String]) -> Vec<i32> {
     let number = |gram: &String| {
         let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        gram.bytes().fold(0xcbf2_9ce4_8422_2325, step).cast_signed()
+        let [a, b, c, d, ..] = gram.bytes().fold(0xcbf2_9ce4_8422_2325, step).to_le_bytes();
+        i32::from_le_bytes([a, b, c, d])
     };
     grams.iter().map(number).collect()
 }
@@ -151,17 +153,15 @@ impl Store {
         let Db::Postgres(pool) = self.db() else {
             return self.compare(reader, sought, after, limit, None).await;
         };
-        let found = self.walk(reader, sought, after, limit, FIRST_WALK).await?;
-        if found.rows.len() == limit || found.next.is_none() {
-            return Ok(found);
-        }
-        if found.rows.len() >= MET_ENOUGH.min(limit) {
-            return self.walk(reader, sought, after, limit, SECOND_WALK).await;
+        let met = self.walk(reader, sought, after, limit, FIRST_WALK).await?;
+        let Some(end) = met.next.filter(|_| met.rows.len() < limit) else { return Ok(met) };
+        if met.rows.len() >= MET_ENOUGH.min(limit) {
+            return self.walk_on(reader, sought, met, end, limit).await;
         }
         let asked = sqlx::query_scalar(POSTGRES_CANDIDATES).bind(numbers(sought.grams)).bind(after).bind(RARE + 1);
         let mut candidates: Vec<i64> = in_time(asked.fetch_all(pool)).await?;
         if candidates.len() as i64 > RARE {
-            return self.walk(reader, sought, after, limit, SECOND_WALK).await;
+            return self.walk_on(reader, sought, met, end, limit).await;
         }
         candidates.sort_unstable();
         self.compare(reader, sought, after, limit, Some(candidates)).await
@@ -253,6 +253,20 @@ impl Store {
             .fetch_optional(c)
             .await)?;
         Ok(Found { rows, next: end })
+    }
+
+    /// Goes on after a walk that met too few for a page.
+    async fn walk_on(
+        &self,
+        reader: Reader,
+        sought: Sought<'_>,
+        mut met: Found,
+        end: Rank,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        let further = self.walk(reader, sought, end, limit - met.rows.len(), SECOND_WALK).await?;
+        met.rows.extend(further.rows);
+        Ok(Found { rows: met.rows, next: further.next })
     }
 
     /// Indexes tips that are not in the index, as after a restore; `grams_of` gives a tip's tokens. How many there were.
