@@ -45,7 +45,13 @@ async fn a_server_without_room_acknowledges_nothing_and_goes_on_when_there_is() 
         .await;
     }
     assert!(!world.server_log().contains("panicked"), "{}", world.server_log());
-    assert!(matches!(member.session().save_state().await.unwrap(), SaveState::Waiting { .. }));
+    // 送信待ち comes with the end of the connection, or after three seconds; 同期済み is never said.
+    eventually("送信待ち", PATIENCE, || async {
+        let state = member.session().save_state().await.unwrap();
+        assert_ne!(state, SaveState::Synced, "the server has refused it");
+        matches!(state, SaveState::Waiting { .. }).then_some(())
+    })
+    .await;
 
     disk.make_room();
     member.come_back();
